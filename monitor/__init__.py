@@ -1,0 +1,1 @@
+"""What happened: profiles, statistics, data quality, performance."""

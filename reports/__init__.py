@@ -1,0 +1,1 @@
+"""Explanations: read models, charts, pages."""

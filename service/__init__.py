@@ -1,0 +1,1 @@
+"""Assembly: composition root, command line, web, worker; nothing imports it."""

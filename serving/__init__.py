@@ -1,0 +1,1 @@
+"""Predictions out, records in."""

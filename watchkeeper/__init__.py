@@ -1,0 +1,1 @@
+"""The kernel of watchkeeper; the only package that user code imports."""
