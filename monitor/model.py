@@ -42,7 +42,8 @@ class Measurement:
     reference_id
         What it was compared with; None when it stands by itself.
     value, p_value, lower, upper
-        The number, its p-value where the metric has a null, its 95 % interval; None where not finite.
+        The number, its p-value where the metric has a null, its 95 % interval; None
+        where not finite.
     n_reference, n_current
         Rows behind either side.
     computed_at

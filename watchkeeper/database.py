@@ -115,7 +115,7 @@ def write(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
-    """Open a transaction that only reads: one consistent view, never a lock that others wait for."""
+    """Open a transaction that only reads: one consistent view, no lock that others wait for."""
     with Session(engine, expire_on_commit=False) as session:
         yield session
 

@@ -3,7 +3,7 @@
 ::
 
     WatchkeeperError
-    ├── ConfigurationError      a config file or variable is wrong: file, line, field, what was expected
+    ├── ConfigurationError      a config file or variable is wrong: file, line, field, expected
     ├── InputError              data from outside is wrong
     │   ├── RecordError         one record of a request: index, field, what was expected
     │   └── TableError          one file or table: path, row or column, what was expected
@@ -42,8 +42,8 @@ class ConfigurationError(WatchkeeperError):
 
     Examples
     --------
-    >>> str(ConfigurationError("unknown key; did you mean 'owner'?", path=Path("m.yaml"), line=3, field="ownr"))
-    "m.yaml:3: ownr: unknown key; did you mean 'owner'?"
+    >>> str(ConfigurationError("unknown key", path=Path("m.yaml"), line=3, field="ownr"))
+    'm.yaml:3: ownr: unknown key'
     """
 
     def __init__(
@@ -75,7 +75,9 @@ class RecordError(InputError):
     'records[2].features.distance: expected a number, got a string'
     """
 
-    def __init__(self, problem: str, *, record: int | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, problem: str, *, record: int | None = None, field: str | None = None
+    ) -> None:
         place = ".".join(
             part for part in (None if record is None else f"records[{record}]", field) if part
         )

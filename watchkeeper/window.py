@@ -95,7 +95,9 @@ def window_at(instant: datetime, size: timedelta, zone: ZoneInfo) -> Window:
             raise ValueError(f"a window over a day must be whole days, got {format_duration(size)}")
         days = size // DAY
         first = _MONDAY + timedelta(days=(local.date() - _MONDAY).days // days * days)
-        return Window(start=_midnight(first, zone), end=_midnight(first + timedelta(days=days), zone))
+        return Window(
+            start=_midnight(first, zone), end=_midnight(first + timedelta(days=days), zone)
+        )
     if DAY % size:
         raise ValueError(f"a window under a day must divide it, got {format_duration(size)}")
     # Elapsed time since local midnight, not wall time: an hour that the clocks repeat counts twice.
