@@ -1,0 +1,1 @@
+"""The demo: a real project on real data, with time fast-forwarded."""
