@@ -1,0 +1,33 @@
+SHELL := /bin/sh
+BIN := .venv/bin
+ARGS ?=
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## Make .venv from requirements.lock; quick when nothing has changed.
+	@PYTHON="$(PYTHON)" scripts/setup
+
+demo: setup ## Run the whole loop on real data; ARGS="--once --no-browser" passes arguments on.
+	@$(BIN)/watchkeeper demo $(ARGS)
+
+test: lint ## Lint, types, import contracts and all tests; ARGS="-k name" passes arguments on.
+	@scripts/chromium
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: setup ## Style, types and import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: setup ## Compare with Evidently in the same run: time and peak memory; ARGS="--rows 100000".
+	@benchmarks/run $(ARGS)
+
+clean: ## Remove what the other targets have made.
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist benchmarks/.venv
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
