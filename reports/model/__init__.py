@@ -1,0 +1,76 @@
+"""What the pages show: frozen view models, filled by the queries, read by the templates."""
+
+from __future__ import annotations
+
+from reports.model.drift import (
+    Distribution,
+    DriftCell,
+    DriftRow,
+    DriftStrip,
+    FeatureCard,
+    FeaturesView,
+    Finding,
+)
+from reports.model.incidents import (
+    AuditEntry,
+    DeliveryRow,
+    IncidentRow,
+    IncidentsView,
+    IncidentView,
+)
+from reports.model.models import (
+    DeploymentRow,
+    Health,
+    ModelRow,
+    ModelsView,
+    ModelView,
+    VersionRow,
+    WindowBrief,
+    WindowRow,
+    WindowsView,
+)
+from reports.model.paging import Paging
+from reports.model.performance import (
+    DeploymentMark,
+    IncidentSpan,
+    Quarantine,
+    Timeline,
+    TimelinePoint,
+    TrendPoint,
+)
+from reports.model.runs import EvaluationView, RunRow, RunsView, RunView
+
+__all__ = [
+    "AuditEntry",
+    "DeliveryRow",
+    "DeploymentMark",
+    "DeploymentRow",
+    "Distribution",
+    "DriftCell",
+    "DriftRow",
+    "DriftStrip",
+    "EvaluationView",
+    "FeatureCard",
+    "FeaturesView",
+    "Finding",
+    "Health",
+    "IncidentRow",
+    "IncidentSpan",
+    "IncidentView",
+    "IncidentsView",
+    "ModelRow",
+    "ModelView",
+    "ModelsView",
+    "Paging",
+    "Quarantine",
+    "RunRow",
+    "RunView",
+    "RunsView",
+    "Timeline",
+    "TimelinePoint",
+    "TrendPoint",
+    "VersionRow",
+    "WindowBrief",
+    "WindowRow",
+    "WindowsView",
+]

@@ -1,0 +1,85 @@
+"""A metric over time, and what happened meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.model import CheckStatus, Family
+from watchkeeper.window import Window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendPoint:
+    """One window of a sparkline; value None where nothing could be measured."""
+
+    at: datetime
+    value: float | None
+    status: CheckStatus = CheckStatus.OK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimelinePoint:
+    """One window of a metric over time.
+
+    Parameters
+    ----------
+    value, lower, upper
+        The metric and its 95 % interval; None where it could not be measured.
+    limit, reference
+        Where the tolerance ends and the level it is counted from, for this window's version.
+    mature
+        Whether its labels have had their whole delay to arrive.
+    """
+
+    window: Window
+    version: int
+    value: float | None
+    status: CheckStatus
+    lower: float | None = None
+    upper: float | None = None
+    limit: float | None = None
+    reference: float | None = None
+    rows: int = 0
+    labels: int = 0
+    mature: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentMark:
+    """A version that took over, drawn on the timeline."""
+
+    at: datetime
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncidentSpan:
+    """The time an incident was open; end None while it still is."""
+
+    id: str
+    family: Family
+    severity: str
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quarantine:
+    """Windows that are kept out of training, and why."""
+
+    window: Window
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeline:
+    """A metric over time with what happened meanwhile."""
+
+    metric: str
+    zone: str
+    points: tuple[TimelinePoint, ...]
+    higher_is_better: bool = True
+    deployments: tuple[DeploymentMark, ...] = ()
+    incidents: tuple[IncidentSpan, ...] = ()
+    quarantined: tuple[Quarantine, ...] = ()
