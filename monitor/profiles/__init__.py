@@ -1,0 +1,1 @@
+"""Profiles: mergeable counts of one model version in one tile of event time."""

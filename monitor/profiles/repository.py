@@ -1,0 +1,321 @@
+"""Tables of stored profiles and of the hours and labels that wait to be profiled."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import BigInteger, Index, LargeBinary, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from monitor.upsert import upsert
+from watchkeeper.clock import aware
+from watchkeeper.database import Base, UtcDateTime
+
+#: Bits of a mark's token; a token is never used twice, so that an old one cannot clear a new mark.
+_TOKEN_BITS = 62
+_IDS_PER_STATEMENT = 500
+
+
+class ProfileRow(Base):
+    """The profile of one model version in one tile; ``segment`` is empty for the whole."""
+
+    __tablename__ = "profiles"
+
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    tile_start: Mapped[datetime] = mapped_column(
+        UtcDateTime, primary_key=True, comment="event time"
+    )
+    segment: Mapped[str] = mapped_column(String(500), primary_key=True, default="")
+    rows: Mapped[int]
+    labels: Mapped[int]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    computed_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+
+
+class DirtyTileRow(Base):
+    """An hour of event time in which rows or labels of a model have changed."""
+
+    __tablename__ = "dirty_tiles"
+
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    tile_start: Mapped[datetime] = mapped_column(
+        UtcDateTime, primary_key=True, comment="event time"
+    )
+    token: Mapped[int] = mapped_column(BigInteger)
+    marked_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+
+
+class NewLabelsRow(Base):
+    """One shipped batch of labels whose predictions have not been looked up yet."""
+
+    __tablename__ = "new_labels"
+
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    writer: Mapped[str] = mapped_column(String(200), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    marked_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+
+    __table_args__ = (Index(None, "model", "marked_at"),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirtyTile:
+    """A marked hour, with the token of the mark that was read."""
+
+    model: str
+    tile_start: datetime
+    token: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewLabels:
+    """A shipped batch of labels: the rows with this writer and sequence in these days."""
+
+    model: str
+    writer: str
+    sequence: int
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredProfile:
+    """One stored profile, still encoded."""
+
+    model: str
+    version: int
+    tile_start: datetime
+    rows: int
+    labels: int
+    data: bytes
+    segment: str = ""
+
+
+class DirtyTiles:
+    """The hours and label batches that one session sees as waiting; the caller commits.
+
+    Hours are UTC hours whatever the size of a model's tiles, so that whoever writes rows need not
+    know how they are monitored. A mark must be written after the rows are in the lake.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def mark(self, model: str, tile_starts: Iterable[datetime], at: datetime) -> None:
+        """Mark the hours that hold these instants; a second mark replaces the first.
+
+        Parameters
+        ----------
+        tile_starts
+            Event times of the changed rows, in any order and number; each counts for its hour.
+        at
+            Event time of the mark.
+        """
+        hours = {aware(t).replace(minute=0, second=0, microsecond=0) for t in tile_starts}
+        upsert(
+            self._session,
+            DirtyTileRow,
+            [
+                {
+                    "model": model,
+                    "tile_start": hour,
+                    "token": secrets.randbits(_TOKEN_BITS),
+                    "marked_at": at,
+                }
+                for hour in hours
+            ],
+        )
+
+    def take(self, model: str, limit: int = 1000) -> list[DirtyTile]:
+        """Return up to ``limit`` marked hours, oldest first; they stay marked until cleared."""
+        rows = self._session.scalars(
+            select(DirtyTileRow)
+            .where(DirtyTileRow.model == model)
+            .order_by(DirtyTileRow.tile_start)
+            .limit(limit)
+        )
+        return [DirtyTile(model=r.model, tile_start=r.tile_start, token=r.token) for r in rows]
+
+    def clear(self, tiles: Iterable[DirtyTile]) -> set[datetime]:
+        """Remove the marks that were read, and return the hours that were really cleared.
+
+        An hour that was marked again since, or that another worker has cleared, is not returned:
+        what was computed for it may be older than what is there, and must be thrown away.
+        """
+        cleared: set[datetime] = set()
+        for tile in sorted(tiles, key=lambda tile: (tile.model, tile.tile_start)):
+            result = self._session.execute(
+                delete(DirtyTileRow)
+                .where(DirtyTileRow.model == tile.model)
+                .where(DirtyTileRow.tile_start == tile.tile_start)
+                .where(DirtyTileRow.token == tile.token)
+                .returning(DirtyTileRow.tile_start)
+            )
+            cleared.update(result.scalars())
+        return cleared
+
+    def models(self) -> list[str]:
+        """Return the models that have anything waiting, by name."""
+        hours = select(DirtyTileRow.model)
+        return sorted(set(self._session.scalars(hours.union(select(NewLabelsRow.model)))))
+
+    def mark_labels(
+        self, model: str, *, writer: str, sequence: int, days: Collection[date], at: datetime
+    ) -> None:
+        """Note a shipped batch of labels; the hours of their predictions are looked up later.
+
+        Parameters
+        ----------
+        writer, sequence
+            As in the rows of the batch.
+        days
+            UTC days of ``labelled_at`` in the batch; at least one.
+        """
+        row = {
+            "model": model,
+            "writer": writer,
+            "sequence": sequence,
+            "first_day": min(days),
+            "last_day": max(days),
+            "marked_at": at,
+        }
+        upsert(self._session, NewLabelsRow, [row])
+
+    def take_labels(self, model: str, limit: int = 500) -> list[NewLabels]:
+        """Return up to ``limit`` noted label batches, oldest first."""
+        rows = self._session.scalars(
+            select(NewLabelsRow)
+            .where(NewLabelsRow.model == model)
+            .order_by(NewLabelsRow.marked_at, NewLabelsRow.writer, NewLabelsRow.sequence)
+            .limit(limit)
+        )
+        return [
+            NewLabels(
+                model=r.model,
+                writer=r.writer,
+                sequence=r.sequence,
+                first_day=r.first_day,
+                last_day=r.last_day,
+            )
+            for r in rows
+        ]
+
+    def clear_labels(self, batches: Iterable[NewLabels]) -> None:
+        """Forget label batches; call it in the transaction that marks their hours."""
+        for batch in batches:
+            self._session.execute(
+                delete(NewLabelsRow)
+                .where(NewLabelsRow.model == batch.model)
+                .where(NewLabelsRow.writer == batch.writer)
+                .where(NewLabelsRow.sequence == batch.sequence)
+            )
+
+
+class Profiles:
+    """The stored profiles that one session sees; the caller commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def replace(
+        self,
+        model: str,
+        tile_starts: Collection[datetime],
+        profiles: Collection[StoredProfile],
+        at: datetime,
+    ) -> list[tuple[int, datetime]]:
+        """Store what these tiles hold now, and return (version, tile) of all that changed.
+
+        A tile and version that is in ``tile_starts`` but not in ``profiles`` has no rows any more
+        and is removed. A profile that is equal to the stored one is no change.
+        """
+        old = {
+            (p.version, p.tile_start, p.segment): p.data for p in self._of_tiles(model, tile_starts)
+        }
+        new = {(p.version, p.tile_start, p.segment): p for p in profiles}
+        changed = [profile for key, profile in new.items() if old.get(key) != profile.data]
+        gone = old.keys() - new.keys()
+        upsert(self._session, ProfileRow, [_values(profile, at) for profile in changed])
+        for version, tile_start, segment in gone:
+            self._session.execute(
+                delete(ProfileRow)
+                .where(ProfileRow.model == model)
+                .where(ProfileRow.version == version)
+                .where(ProfileRow.tile_start == tile_start)
+                .where(ProfileRow.segment == segment)
+            )
+        keys = {(p.version, p.tile_start) for p in changed} | {(v, t) for v, t, _ in gone}
+        return sorted(keys)
+
+    def between(
+        self, model: str, version: int, start: datetime, end: datetime, segment: str = ""
+    ) -> list[StoredProfile]:
+        """Return the profiles of the tiles that start in ``[start, end)``, in order of time."""
+        rows = self._session.scalars(
+            select(ProfileRow)
+            .where(ProfileRow.model == model, ProfileRow.version == version)
+            .where(ProfileRow.tile_start >= start, ProfileRow.tile_start < end)
+            .where(ProfileRow.segment == segment)
+            .order_by(ProfileRow.tile_start)
+        )
+        return [_to_profile(row) for row in rows]
+
+    def _of_tiles(self, model: str, tile_starts: Collection[datetime]) -> list[StoredProfile]:
+        ordered = sorted(tile_starts)
+        found: list[StoredProfile] = []
+        for start in range(0, len(ordered), _IDS_PER_STATEMENT):
+            rows = self._session.scalars(
+                select(ProfileRow)
+                .where(ProfileRow.model == model)
+                .where(ProfileRow.tile_start.in_(ordered[start : start + _IDS_PER_STATEMENT]))
+            )
+            found.extend(_to_profile(row) for row in rows)
+        return found
+
+
+def hours_between(start: datetime, end: datetime) -> list[datetime]:
+    """Return the UTC hours that overlap ``[start, end)``.
+
+    Examples
+    --------
+    >>> noon = datetime(2013, 6, 1, 12, 30, tzinfo=UTC)
+    >>> [hour.hour for hour in hours_between(noon, noon.replace(hour=14))]
+    [12, 13, 14]
+    """
+    hour = aware(start).replace(minute=0, second=0, microsecond=0)
+    hours = []
+    while hour < end:
+        hours.append(hour)
+        hour = datetime.fromtimestamp(hour.timestamp() + 3600, UTC)
+    return hours
+
+
+def _values(profile: StoredProfile, at: datetime) -> dict[str, object]:
+    return {
+        "model": profile.model,
+        "version": profile.version,
+        "tile_start": profile.tile_start,
+        "segment": profile.segment,
+        "rows": profile.rows,
+        "labels": profile.labels,
+        "data": profile.data,
+        "computed_at": at,
+    }
+
+
+def _to_profile(row: ProfileRow) -> StoredProfile:
+    return StoredProfile(
+        model=row.model,
+        version=row.version,
+        tile_start=row.tile_start,
+        rows=row.rows,
+        labels=row.labels,
+        data=row.data,
+        segment=row.segment,
+    )
