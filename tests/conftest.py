@@ -29,11 +29,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("watchkeeper", "monitor", "serving", "alerts", "retrain", "reports", "service")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers that this suite uses."""
-    config.addinivalue_line("markers", "slow: takes more than a few seconds")
-
-
 @pytest.fixture
 def clock() -> SteppedClock:
     """Event time that stands still at noon of 1 June 2013 until a test moves it."""
