@@ -7,13 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import pandas as pd
 
 from watchkeeper.errors import ConfigurationError
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: The variable that names the folder of the run.
 RUN_VARIABLE = "WATCHKEEPER_RUN"
@@ -36,7 +35,7 @@ class TrainingFrame:
     label
         Binary: 0 and 1; regression: float64; multi-class: strings.
     weights
-        Positive; 1.0 unless the training table has a column of weights.
+        Positive; 1.0 each, as all rows count alike.
     timestamps
         Event time of each row, in UTC.
     """
@@ -116,32 +115,27 @@ class TrainingContext:
         They are already cut to what was known when the run began, joined with their labels, and
         free of windows in which the data were broken.
         """
-        import pandas as pd
-
         features = pd.read_parquet(self.folder / FEATURES_FILE, columns=list(self.schema.names))
         rows = pd.read_parquet(self.folder / ROWS_FILE)
         return TrainingFrame(
             features=typed(features, self.schema),
-            label=rows["label"].astype(_label_type(self.schema.task)),
+            label=_typed_label(rows["label"], self.schema.task),
             weights=rows["weight"].astype("float64"),
             timestamps=rows["timestamp"],
         )
 
 
 def typed(features: pd.DataFrame, schema: FeatureSchema) -> pd.DataFrame:
-    """Return the columns of ``schema``, in its order and with its types; unknown categories are null.
+    """Return the columns of ``schema``, in its order and types; unknown categories are null.
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from watchkeeper.schema import Column
     >>> carrier = Column(name="carrier", kind=ColumnKind.CATEGORICAL, categories=("AA", "UA"))
     >>> schema = FeatureSchema(columns=(carrier,), target="late", task=Task.BINARY)
     >>> typed(pd.DataFrame({"carrier": ["UA", "XX"]}), schema)["carrier"].cat.codes.tolist()
     [1, -1]
     """
-    import pandas as pd
-
     columns: dict[str, Any] = {}
     for column in schema.columns:
         values = features[column.name]
@@ -157,5 +151,7 @@ def typed(features: pd.DataFrame, schema: FeatureSchema) -> pd.DataFrame:
     return pd.DataFrame(columns, index=features.index)
 
 
-def _label_type(task: Task) -> str:
-    return {Task.BINARY: "int64", Task.REGRESSION: "float64", Task.MULTICLASS: "str"}[task]
+def _typed_label(label: pd.Series[Any], task: Task) -> pd.Series[Any]:
+    if task is Task.BINARY:
+        return label.astype("int64")
+    return label.astype("float64") if task is Task.REGRESSION else label.astype(object)
