@@ -1,0 +1,235 @@
+"""The judgement of a challenger: both models on the same rows, with an interval, in three words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from watchkeeper.schema import Task
+
+Array = npt.NDArray[Any]
+
+#: A challenger that has learned nothing is promoted at most this often.
+ERROR_RATE = 0.05
+#: With fewer days than this, nothing is known of how much days differ.
+MINIMUM_DAYS = 4
+#: Probabilities are kept this far from 0 and 1, so that one row cannot decide everything.
+_CLIP = 1e-6
+_SQUARED = ("mse", "rmse", "r2")
+_HARD = ("accuracy", "f1", "precision", "recall", "error_rate")
+
+
+class Verdict(StrEnum):
+    """What the comparison says."""
+
+    PROMOTE = "promote"
+    KEEP = "keep"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """A challenger against the champion on the same rows.
+
+    Parameters
+    ----------
+    metric
+        Name of the per-row loss.
+    champion, challenger
+        Mean loss of a row.
+    difference, lower, upper
+        ``champion - challenger`` (positive: the challenger is better) with its interval; None
+        where there are too few days for one.
+    rows, days
+        What it rests on.
+    """
+
+    metric: str
+    champion: float
+    challenger: float
+    difference: float
+    lower: float | None
+    upper: float | None
+    rows: int
+    days: int
+    verdict: Verdict
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation as plain JSON types."""
+        return {
+            "metric": self.metric,
+            "champion": self.champion,
+            "challenger": self.challenger,
+            "difference": self.difference,
+            "lower": self.lower,
+            "upper": self.upper,
+            "rows": self.rows,
+            "days": self.days,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+        }
+
+
+def loss_name(task: Task, metric: str, *, probabilities: bool) -> str:
+    """Return the per-row loss that stands for a metric in the comparison of two models.
+
+    Ranking metrics have no loss of a single row; the log loss, which a better ranking with the
+    same calibration lowers, stands for them.
+
+    Examples
+    --------
+    >>> loss_name(Task.BINARY, "roc_auc", probabilities=True)
+    'log_loss'
+    >>> loss_name(Task.REGRESSION, "rmse", probabilities=False)
+    'squared_error'
+    """
+    if task is Task.REGRESSION:
+        return "squared_error" if metric in _SQUARED else "absolute_error"
+    if metric in _HARD or not probabilities:
+        return "error"
+    return "brier" if metric == "brier" else "log_loss"
+
+
+def row_losses(name: str, y_true: Array, y_pred: Array, proba: Array | None = None) -> Array:
+    """Return the loss of every row, shape ``(n,)``, lower is better.
+
+    Parameters
+    ----------
+    name
+        From ``loss_name``.
+    y_true
+        Shape ``(n,)``: regression values, labels comparable with ``y_pred``, or, with ``proba``,
+        the index of the true class (binary: 0 or 1).
+    y_pred
+        Shape ``(n,)``; used where no probabilities are.
+    proba
+        Shape ``(n,)``, the probability of class 1, or ``(n, classes)``.
+
+    Examples
+    --------
+    >>> row_losses("log_loss", np.array([1, 0]), np.array([1, 0]), np.array([0.5, 0.5])).round(4)
+    array([0.6931, 0.6931])
+    >>> row_losses("absolute_error", np.array([1.0, 2.0]), np.array([1.5, 2.0]))
+    array([0.5, 0. ])
+    """
+    losses: Array
+    if name in {"absolute_error", "squared_error"}:
+        error = y_true.astype(float) - y_pred.astype(float)
+        losses = np.abs(error) if name == "absolute_error" else np.square(error)
+    elif name == "error" or proba is None:
+        losses = (y_true != y_pred).astype(float)
+    elif name == "brier":
+        losses = _brier(y_true.astype(int), proba)
+    else:
+        table = proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
+        of_truth = table[np.arange(len(y_true)), y_true.astype(int)]
+        losses = -np.log(np.clip(of_truth, _CLIP, 1 - _CLIP))
+    return losses
+
+
+def _brier(truth: Array, proba: Array) -> Array:
+    losses: Array
+    if proba.ndim == 1:
+        losses = np.square(proba - truth)
+    else:
+        losses = np.square(proba - np.eye(proba.shape[1])[truth]).sum(axis=1)
+    return losses
+
+
+def compare(champion: Array, challenger: Array, days: Array, *, metric: str) -> Evaluation:
+    """Compare two models by their losses on the same rows.
+
+    The interval is Student's t with the days as clusters: rows of one day share its weather and
+    its events, so that days, not rows, are what is independent. Each bound has a one-sided error
+    rate of 5 %. The standard error is the delete-one-day jackknife's, ``sqrt((G - 1) / G *
+    sum((mean without day g - mean) ** 2))`` over G days with G - 1 degrees of freedom, which one
+    day with most of the rows cannot deceive.
+
+    Parameters
+    ----------
+    champion, challenger
+        Loss per row, shape ``(n,)``, lower is better.
+    days
+        Any value per row, shape ``(n,)``, equal for rows of the same day.
+
+    Returns
+    -------
+    Evaluation
+        ``promote`` when the whole interval is above 0, ``keep`` when it is below, else
+        ``inconclusive``; that also under 4 days.
+
+    Raises
+    ------
+    ValueError
+        The arrays differ in length, are empty, or hold a loss that is not finite.
+
+    Examples
+    --------
+    The challenger is 0.2 better on every row of four days but one, where it is 0.4 better:
+
+    >>> champion = np.array([0.6, 0.6, 0.6, 0.8])
+    >>> result = compare(champion, np.full(4, 0.4), np.arange(4), metric="log_loss")
+    >>> round(result.difference, 3), round(result.lower, 3), str(result.verdict)
+    (0.25, 0.132, 'promote')
+    """
+    if not len(champion) == len(challenger) == len(days) or not len(champion):
+        raise ValueError(
+            f"expected equal, positive numbers of losses and days, "
+            f"got {len(champion)}, {len(challenger)} and {len(days)}"
+        )
+    gain = np.asarray(champion, dtype=float) - np.asarray(challenger, dtype=float)
+    if not np.isfinite(gain).all():
+        raise ValueError("a loss is not finite")
+    difference = float(gain.mean())
+    clusters = len(np.unique(days))
+    lower, upper = _interval(gain, days) if clusters >= MINIMUM_DAYS else (None, None)
+    verdict, reason = _judge(difference, lower, upper, clusters, metric)
+    return Evaluation(
+        metric=metric,
+        champion=float(np.mean(champion)),
+        challenger=float(np.mean(challenger)),
+        difference=difference,
+        lower=lower,
+        upper=upper,
+        rows=len(gain),
+        days=clusters,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _interval(gain: Array, days: Array) -> tuple[float, float]:
+    _, day = np.unique(days, return_inverse=True)
+    rows, sums = np.bincount(day), np.bincount(day, weights=gain)
+    clusters, mean = len(rows), float(gain.mean())
+    without = (sums.sum() - sums) / (rows.sum() - rows)
+    error = math.sqrt((clusters - 1) / clusters * float(np.square(without - mean).sum()))
+    reach = float(stats.t.ppf(1 - ERROR_RATE, clusters - 1)) * error
+    return mean - reach, mean + reach
+
+
+def _judge(
+    difference: float, lower: float | None, upper: float | None, days: int, metric: str
+) -> tuple[Verdict, str]:
+    loss = metric.replace("_", " ")
+    if lower is None or upper is None:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"{days} days of mature labels, expected at least {MINIMUM_DAYS}",
+        )
+    found = (
+        f"{loss} {abs(difference):.4f} {'lower' if difference >= 0 else 'higher'} over {days} days"
+    )
+    interval = f"interval {lower:.4f} to {upper:.4f}"
+    if lower > 0:
+        return Verdict.PROMOTE, f"the challenger is better: {found} ({interval})"
+    if upper < 0:
+        return Verdict.KEEP, f"the champion is better: the challenger's {found} ({interval})"
+    return Verdict.INCONCLUSIVE, f"no clear winner: the challenger's {found} ({interval})"
