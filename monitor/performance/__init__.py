@@ -1,0 +1,1 @@
+"""How good the predictions were: metrics, their intervals and their limits, from merged sums."""

@@ -1,0 +1,145 @@
+"""The table of performance metrics: what each is called, when it applies, and which way is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.performance import metrics
+from monitor.performance.outcomes import Outcomes
+from watchkeeper.schema import Task
+
+_BINARY = frozenset({Task.BINARY})
+_CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
+_REGRESSION = frozenset({Task.REGRESSION})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeanOf:
+    """What the mean of a per-row loss is made from, by the names of the sums.
+
+    Parameters
+    ----------
+    loss, squared
+        Sum of the loss, and of its square.
+    rows
+        The sum that counts the rows; None for all labelled rows.
+    """
+
+    loss: str
+    squared: str
+    rows: str | None = None
+
+    def rows_of(self, outcomes: Outcomes) -> NDArray[np.float64]:
+        """Return the number of rows that the mean is taken over."""
+        if self.rows is None:
+            return outcomes.rows.astype(np.float64)
+        return outcomes.sum_of(self.rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """One performance metric.
+
+    Parameters
+    ----------
+    name
+        As in ``tolerance.metric``.
+    tasks
+        The tasks for which it is defined.
+    higher_is_better
+        Whether a drop is harm; otherwise a rise is.
+    value
+        From outcomes to one value per cluster, NaN where undefined.
+    mean_of
+        The sums behind it, for the mean of a per-row loss; its interval is that of a ratio.
+    needs_both_classes
+        Whether rows of both classes are needed for a value.
+    """
+
+    name: str
+    tasks: frozenset[Task]
+    higher_is_better: bool
+    value: Callable[[Outcomes], NDArray[np.float64]]
+    mean_of: MeanOf | None = None
+    needs_both_classes: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            name="log_loss",
+            tasks=_CLASSES,
+            higher_is_better=False,
+            value=metrics.log_loss,
+            mean_of=MeanOf(loss="log_loss", squared="log_loss_squared", rows="scored"),
+        ),
+        Metric(
+            name="brier",
+            tasks=_BINARY,
+            higher_is_better=False,
+            value=metrics.brier,
+            mean_of=MeanOf(loss="brier", squared="brier_squared", rows="scored"),
+        ),
+        Metric(
+            name="roc_auc",
+            tasks=_BINARY,
+            higher_is_better=True,
+            value=metrics.roc_auc,
+            needs_both_classes=True,
+        ),
+        Metric(
+            name="average_precision",
+            tasks=_BINARY,
+            higher_is_better=True,
+            value=metrics.average_precision,
+            needs_both_classes=True,
+        ),
+        Metric(name="accuracy", tasks=_CLASSES, higher_is_better=True, value=metrics.accuracy),
+        Metric(name="f1", tasks=_CLASSES, higher_is_better=True, value=metrics.f1),
+        Metric(name="precision", tasks=_BINARY, higher_is_better=True, value=metrics.precision),
+        Metric(name="recall", tasks=_BINARY, higher_is_better=True, value=metrics.recall),
+        Metric(
+            name="calibration_error",
+            tasks=_BINARY,
+            higher_is_better=False,
+            value=metrics.calibration_error,
+        ),
+        Metric(
+            name="mae",
+            tasks=_REGRESSION,
+            higher_is_better=False,
+            value=metrics.mean_absolute_error,
+            mean_of=MeanOf(loss="absolute", squared="squared"),
+        ),
+        Metric(
+            name="rmse",
+            tasks=_REGRESSION,
+            higher_is_better=False,
+            value=metrics.root_mean_squared_error,
+        ),
+        Metric(
+            name="mape",
+            tasks=_REGRESSION,
+            higher_is_better=False,
+            value=metrics.mean_absolute_percentage_error,
+            mean_of=MeanOf(loss="relative", squared="relative_squared"),
+        ),
+        Metric(name="r2", tasks=_REGRESSION, higher_is_better=True, value=metrics.r_squared),
+    )
+}
+
+
+def metrics_of(task: Task) -> list[Metric]:
+    """Return the metrics that a task has, in the order of the table.
+
+    Examples
+    --------
+    >>> [metric.name for metric in metrics_of(Task.REGRESSION)]
+    ['mae', 'rmse', 'mape', 'r2']
+    """
+    return [metric for metric in METRICS.values() if task in metric.tasks]
