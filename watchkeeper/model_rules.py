@@ -1,0 +1,105 @@
+"""The settings that say what follows from a finding: alerts, retraining, rollout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from watchkeeper.configuration import Duration, Section, nearest
+from watchkeeper.document import Place
+
+
+def _policy(value: str) -> str:
+    named = {"never", "always", "drift", "excess_loss"}
+    if value not in named and not re.fullmatch(r"schedule:\d+[smhdw]", value):
+        raise ValueError(f"no policy {value!r}; {nearest(value, [*sorted(named), 'schedule:30d'])}")
+    return value
+
+
+class AlarmBudget(Section):
+    """How often the owner may be woken while nothing is wrong."""
+
+    pages: int = Field(default=1, ge=1, description="Pages that are accepted as false alarms.")
+    per: Literal["week", "month", "quarter", "year"] = Field(
+        default="quarter", description="Over which time."
+    )
+
+
+class Alerts(Section):
+    """When a finding becomes an incident, and when it is over."""
+
+    fire: int = Field(default=2, ge=1, description="Bad windows that open an incident …")
+    of: int = Field(default=3, ge=1, description="… among this many of the newest.")
+    clear_windows: int = Field(
+        default=3, ge=1, description="Good windows in a row before an incident can end."
+    )
+    hold: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long it must stay good after that before it is called resolved.",
+    )
+    reopen: Duration = Field(
+        default=timedelta(days=3),
+        description="A relapse within this time reopens the incident instead of opening another.",
+    )
+
+    def problems(self) -> Iterator[tuple[Place, str]]:
+        """Yield a rule that could never fire."""
+        if self.fire > self.of:
+            yield ("fire",), f"{self.fire} of {self.of} windows can never be bad; lower `fire`"
+
+
+class Retrain(Section):
+    """When and how a new version is trained."""
+
+    command: str = Field(
+        description="`file.py:function` in the project, or a command that reads "
+        "$WATCHKEEPER_RUN/context.json and writes $WATCHKEEPER_RUN/artifact/."
+    )
+    data: str | None = Field(
+        default=None,
+        description="Table of the original training rows; newer ones come from the source.",
+    )
+    policy: Annotated[str, AfterValidator(_policy)] = Field(
+        default="excess_loss",
+        description="`excess_loss`, `drift`, `schedule:30d`, `always` or `never`.",
+    )
+    cost: float = Field(
+        default=100.0,
+        gt=0,
+        description="What a retrain costs, in units of the metric summed over rows: the excess "
+        "loss that is worth one.",
+    )
+    cooldown: Duration = Field(
+        default=timedelta(days=7), description="Least time between two retrains."
+    )
+    minimum_labels: int = Field(
+        default=1000, ge=1, description="Labels that must be known since the last training."
+    )
+    window: Literal["search", "all"] | Duration = Field(
+        default="search",
+        description="How much of the past to train on: `all`, a duration, or `search`: try "
+        "several and keep the best on the newest labels.",
+    )
+
+
+class Rollout(Section):
+    """How a promoted version takes over."""
+
+    shadow: Duration | None = Field(
+        default=None, description="How long it answers beside the champion, unseen, first."
+    )
+    canary: tuple[Annotated[int, Field(gt=0, lt=100)], ...] = Field(
+        default=(), description="Shares of the requests, in percent, that it is given step by step."
+    )
+    hold: Duration = Field(
+        default=timedelta(hours=6), description="How long each step lasts before the next."
+    )
+
+    def problems(self) -> Iterator[tuple[Place, str]]:
+        """Yield steps that do not rise."""
+        if list(self.canary) != sorted(set(self.canary)):
+            yield ("canary",), f"expected rising percentages, got {list(self.canary)}"
