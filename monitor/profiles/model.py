@@ -1,0 +1,335 @@
+"""A profile: what is known of one model version's rows in a stretch of time, made to be merged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.performance.outcomes import Outcomes, n_counts
+from watchkeeper.schema import ColumnKind, Task
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+#: Counts that every column has before those of its bins.
+SPECIAL = ("null", "nan", "infinite", "under", "over", "unseen", "zeros")
+MOMENTS = ("total", "total_of_squares", "minimum", "maximum")
+
+_MAGIC = b"wp1"
+_KEY_BYTES = 8
+#: Counts are stored in the narrowest of these that holds them; the place is stored with them.
+_WIDTHS = (np.dtype("u1"), np.dtype("<u2"), np.dtype("<u4"), np.dtype("<i8"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnLayout:
+    """One column of a profile and the number of its bins."""
+
+    name: str
+    kind: ColumnKind
+    bins: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """What the profiles of one reference count, and in which order.
+
+    Parameters
+    ----------
+    columns
+        Features, then the model's output.
+    edges_key
+        Fingerprint of the bin edges; profiles on different edges must never be merged.
+    """
+
+    columns: tuple[ColumnLayout, ...]
+    task: Task
+    classes: tuple[str, ...]
+    edges_key: str
+
+    @property
+    def cells(self) -> int:
+        """Length of the vector of counts of all columns."""
+        return sum(len(SPECIAL) + column.bins for column in self.columns)
+
+    @property
+    def known_classes(self) -> int:
+        """Number of classes that outcomes are counted by."""
+        return len(self.classes) if self.task is Task.MULTICLASS else 0
+
+    def key(self) -> bytes:
+        """Return the fingerprint by which a stored profile names its layout."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).digest()[
+            :_KEY_BYTES
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the layout as plain JSON types."""
+        return {
+            "columns": [[column.name, str(column.kind), column.bins] for column in self.columns],
+            "task": str(self.task),
+            "classes": list(self.classes),
+            "edges_key": self.edges_key,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what ``to_dict`` wrote."""
+        return cls(
+            columns=tuple(
+                ColumnLayout(name=name, kind=ColumnKind(kind), bins=bins)
+                for name, kind, bins in data["columns"]
+            ),
+            task=Task(data["task"]),
+            classes=tuple(data["classes"]),
+            edges_key=data["edges_key"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnProfile:
+    """One column of a profile.
+
+    Parameters
+    ----------
+    counts
+        Rows per bin of the reference, shape ``(bins,)``.
+    null, nan, infinite
+        Rows without a value, with NaN, with either infinity.
+    under, over
+        Finite rows below the first and above the last edge.
+    unseen
+        Rows with a category that the reference does not have.
+    zeros
+        Rows that are exactly zero; they are in a bin as well.
+    rows
+        All rows.
+    total, total_of_squares, minimum, maximum
+        Over the finite values; None for the last two without any.
+    """
+
+    name: str
+    kind: ColumnKind
+    counts: Integers
+    null: int
+    nan: int
+    infinite: int
+    under: int
+    over: int
+    unseen: int
+    zeros: int
+    rows: int
+    total: float
+    total_of_squares: float
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def values(self) -> int:
+        """Rows with a value that can be compared: finite, or any category."""
+        return int(self.counts.sum()) + self.under + self.over + self.unseen
+
+    @property
+    def null_share(self) -> float:
+        """Share of rows that are null or NaN; 0 without rows."""
+        return (self.null + self.nan) / self.rows if self.rows else 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the finite values; None without any."""
+        return self.total / self.values if self.values and self._is_number else None
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of the finite values (divided by n); None without any."""
+        if self.mean is None:
+            return None
+        return math.sqrt(max(self.total_of_squares / self.values - self.mean**2, 0.0))
+
+    @property
+    def _is_number(self) -> bool:
+        return self.kind in {ColumnKind.NUMERICAL, ColumnKind.DATETIME}
+
+    def with_outside(self) -> Integers:
+        """Return the counts of what the reference knows, with all that it does not in one more.
+
+        Shape ``(bins + 1,)``: unseen categories, or values beyond the edges on either side.
+        """
+        return np.append(self.counts, self.under + self.over + self.unseen)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """Counts and sums over rows of one model version.
+
+    Merging adds the counts, so it is exact, associative and commutative; sums are added without
+    intermediate rounding, so the order of the profiles within one merge does not matter either
+    (merges of merges agree to within rounding, 1e-9 of the sum of absolute values).
+
+    Parameters
+    ----------
+    rows, duplicates
+        Rows counted, and rows left out because their prediction_id had been seen before.
+    cells
+        For each column the counts named in ``SPECIAL``, then those of its bins; shape
+        ``(layout.cells,)``.
+    moments
+        Shape ``(4, columns)`` in the order of ``MOMENTS``; infinities where there is no value.
+    outcomes
+        Counts and sums over the rows that have a label.
+    """
+
+    layout: Layout
+    rows: int
+    duplicates: int
+    cells: Integers
+    moments: Floats
+    outcomes: Outcomes
+
+    @classmethod
+    def empty(cls, layout: Layout) -> Self:
+        """Return the profile of no rows."""
+        moments = np.zeros((len(MOMENTS), len(layout.columns)))
+        moments[2], moments[3] = np.inf, -np.inf
+        return cls(
+            layout=layout,
+            rows=0,
+            duplicates=0,
+            cells=np.zeros(layout.cells, dtype=np.int64),
+            moments=moments,
+            outcomes=Outcomes.empty(layout.task, layout.known_classes),
+        )
+
+    @classmethod
+    def merge(cls, profiles: Iterable[Profile], layout: Layout) -> Self:
+        """Return the profile of all rows of disjoint profiles.
+
+        Raises
+        ------
+        ValueError
+            A profile was counted on another layout.
+        """
+        parts: list[Profile] = [cls.empty(layout), *profiles]
+        if any(part.layout != layout for part in parts):
+            raise ValueError("profiles that were counted on different bins cannot be merged")
+        outcomes = [part.outcomes for part in parts]
+        return cls(
+            layout=layout,
+            rows=sum(part.rows for part in parts),
+            duplicates=sum(part.duplicates for part in parts),
+            cells=np.sum([part.cells for part in parts], axis=0),
+            moments=_merge_moments([part.moments for part in parts]),
+            outcomes=Outcomes(
+                task=layout.task,
+                counts=np.sum([outcome.counts for outcome in outcomes], axis=0),
+                sums=_exact_sum([outcome.sums for outcome in outcomes]),
+                classes=layout.known_classes,
+            ),
+        )
+
+    @property
+    def labels(self) -> int:
+        """Rows that have a label."""
+        return int(self.outcomes.rows)
+
+    def column(self, name: str) -> ColumnProfile:
+        """Return one column.
+
+        Raises
+        ------
+        KeyError
+            The profile has no such column.
+        """
+        start = 0
+        for index, column in enumerate(self.layout.columns):
+            width = len(SPECIAL) + column.bins
+            if column.name == name:
+                return self._column(index, self.cells[start : start + width])
+            start += width
+        raise KeyError(name)
+
+    def columns(self) -> list[ColumnProfile]:
+        """Return all columns, in the order of the layout."""
+        widths = [len(SPECIAL) + column.bins for column in self.layout.columns]
+        parts = np.split(self.cells, np.cumsum(widths)[:-1])
+        return [self._column(index, cells) for index, cells in enumerate(parts[: len(widths)])]
+
+    def to_bytes(self) -> bytes:
+        """Return a compact form that ``from_bytes`` reads with the same layout."""
+        counts = np.concatenate(
+            [[self.rows, self.duplicates], self.cells, self.outcomes.counts]
+        ).astype(np.int64)
+        largest = int(counts.max())
+        code = next(i for i, width in enumerate(_WIDTHS) if largest < 256**width.itemsize)
+        floats = np.concatenate([self.moments.ravel(), self.outcomes.sums])
+        body = counts.astype(_WIDTHS[code]).tobytes() + floats.astype("<f8").tobytes()
+        return _MAGIC + bytes([code]) + self.layout.key() + zlib.compress(body, 6)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, layout: Layout) -> Self:
+        """Read what ``to_bytes`` wrote.
+
+        Raises
+        ------
+        ValueError
+            The bytes are no profile, or one that was counted on another layout.
+        """
+        head = len(_MAGIC) + 1 + _KEY_BYTES
+        if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) + 1 : head] != layout.key():
+            raise ValueError("the stored profile was counted on different bins")
+        width = _WIDTHS[data[len(_MAGIC)]]
+        body = zlib.decompress(data[head:])
+        size = 2 + layout.cells + n_counts(layout.task, layout.known_classes)
+        counts = np.frombuffer(body, dtype=width, count=size).astype(np.int64)
+        floats = np.frombuffer(body, dtype="<f8", offset=size * width.itemsize)
+        moments = len(MOMENTS) * len(layout.columns)
+        return cls(
+            layout=layout,
+            rows=int(counts[0]),
+            duplicates=int(counts[1]),
+            cells=counts[2 : 2 + layout.cells],
+            moments=floats[:moments].reshape(len(MOMENTS), -1),
+            outcomes=Outcomes(
+                task=layout.task,
+                counts=counts[2 + layout.cells :],
+                sums=floats[moments:],
+                classes=layout.known_classes,
+            ),
+        )
+
+    def _column(self, index: int, cells: Integers) -> ColumnProfile:
+        column = self.layout.columns[index]
+        special = dict(zip(SPECIAL, cells[: len(SPECIAL)].tolist(), strict=True))
+        total, squares, low, high = self.moments[:, index].tolist()
+        return ColumnProfile(
+            name=column.name,
+            kind=column.kind,
+            counts=cells[len(SPECIAL) :],
+            rows=self.rows,
+            total=total,
+            total_of_squares=squares,
+            minimum=low if math.isfinite(low) else None,
+            maximum=high if math.isfinite(high) else None,
+            **special,
+        )
+
+
+def _merge_moments(parts: Sequence[Floats]) -> Floats:
+    stacked = np.stack(parts)
+    sums = _exact_sum([part[:2].ravel() for part in parts]).reshape(2, -1)
+    return np.vstack([sums, stacked[:, 2].min(axis=0), stacked[:, 3].max(axis=0)])
+
+
+def _exact_sum(vectors: Sequence[Floats]) -> Floats:
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        return np.asarray(np.sum(vectors, axis=0))
+    columns = zip(*(vector.tolist() for vector in vectors), strict=True)
+    return np.array([math.fsum(column) for column in columns])
