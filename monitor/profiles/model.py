@@ -26,7 +26,12 @@ MOMENTS = ("total", "total_of_squares", "minimum", "maximum")
 _MAGIC = b"wp1"
 _KEY_BYTES = 8
 #: Counts are stored in the narrowest of these that holds them; the place is stored with them.
-_WIDTHS = (np.dtype("u1"), np.dtype("<u2"), np.dtype("<u4"), np.dtype("<i8"))
+_WIDTHS: tuple[np.dtype[Any], ...] = (
+    np.dtype("u1"),
+    np.dtype("<u2"),
+    np.dtype("<u4"),
+    np.dtype("<i8"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
