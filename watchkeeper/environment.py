@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import SecretStr
 
@@ -102,7 +103,8 @@ def _plain(variable: str) -> str:
 def _value(annotation: Any, text: str) -> Any:
     # Text stays as it is: a token of digits is not a number. Numbers are read by the validation.
     plain = {str, int, float, Path, SecretStr}
-    options = {annotation, *getattr(annotation, "__args__", ())}
+    is_union = get_origin(annotation) in {Union, types.UnionType}
+    options = set(get_args(annotation)) if is_union else {annotation}
     return text if options & plain else read_value(text)
 
 
