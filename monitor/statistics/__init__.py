@@ -1,0 +1,1 @@
+"""Pure functions on counts: distances, tests, intervals, and the table that names them."""
