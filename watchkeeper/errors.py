@@ -6,6 +6,7 @@
     ├── ConfigurationError      a config file or variable is wrong: file, line, field, expected
     ├── InputError              data from outside is wrong
     │   ├── RecordError         one record of a request: index, field, what was expected
+    │   ├── TooLargeError       a request holds more than is taken at once
     │   └── TableError          one file or table: path, row or column, what was expected
     ├── NotFoundError           the thing that was asked for does not exist
     ├── ConflictError           the state does not allow it now (also: somebody else was first)
@@ -86,6 +87,10 @@ class RecordError(InputError):
         self.record = record
         self.field = field
         self.place = place
+
+
+class TooLargeError(InputError):
+    """A request holds more than is taken at once; a smaller one would be."""
 
 
 class TableError(InputError):
