@@ -1,0 +1,43 @@
+"""``watchkeeper check``: every error in a project's configuration, each with file and line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from service.check import check_project
+from service.cli.options import Home, JsonFile
+from service.cli.output import write_json
+from watchkeeper.configuration import ConfigurationErrors
+from watchkeeper.errors import ConfigurationError
+from watchkeeper.model_settings import model_files
+
+
+def check(home: Home = Path(), json_file: JsonFile = None) -> None:
+    """Report every error in the configuration of a project; the exit code is 1 if there is one.
+
+    It reads watchkeeper.yaml, WATCHKEEPER_… variables and models/*.yaml, and looks whether the
+    training code and the columns that they name exist. Nothing is started and nothing is written.
+    """
+    errors = check_project(home, os.environ)
+    files = model_files(home)
+    if json_file is not None:
+        write_json(
+            {"files": 1 + len(files), "errors": [_plain(error) for error in errors]}, json_file
+        )
+    if errors:
+        raise ConfigurationErrors(errors)
+    if json_file is None or str(json_file) != "-":
+        names = ", ".join(path.stem for path in files) or "none yet"
+        typer.echo(f"watchkeeper.yaml and {len(files)} model files are right (models: {names})")
+
+
+def _plain(error: ConfigurationError) -> dict[str, str | int | None]:
+    return {
+        "file": None if error.path is None else str(error.path),
+        "line": error.line,
+        "field": error.field,
+        "problem": error.problem,
+    }

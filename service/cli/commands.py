@@ -1,0 +1,31 @@
+"""The table of commands: to add one, write its module and add its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the command line.
+
+    Parameters
+    ----------
+    name
+        What is typed after ``watchkeeper``.
+    module
+        Where it is: a function of the command's name (``-`` as ``_``), or for a command with
+        commands of its own a Typer application called ``app``.
+    help
+        Its line in ``watchkeeper --help``, known without importing the module.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (
+    Command("init", "service.cli.init", "Write a project that runs as it is."),
+    Command("check", "service.cli.check", "Report every error in the configuration."),
+)

@@ -1,0 +1,1 @@
+"""New projects: templates, and the code that copies them."""
