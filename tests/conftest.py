@@ -77,6 +77,14 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """Open a fresh PostgreSQL database; for what only several writers at once can show."""
+    engine = make_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def empty_database_url(
     request: pytest.FixtureRequest, empty_kind: str, tmp_path: Path
 ) -> Iterator[str]:
