@@ -80,6 +80,18 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
+def signed(value: float | None) -> str:
+    """Return a number with its sign.
+
+    Examples
+    --------
+    >>> signed(0.0214), signed(-0.5)
+    ('+0.021', '−0.500')
+    """
+    shown = number(value)
+    return f"+{shown}" if value is not None and value > 0 else shown
+
+
 def count(value: int | None) -> str:
     """Return a count with thousands separated.
 
@@ -159,7 +171,8 @@ def span(window: Window, zone: str = "UTC") -> str:
     '1 Jun 2013'
     >>> span(Window(start=datetime(2013, 6, 1, tzinfo=UTC), end=datetime(2013, 6, 8, tzinfo=UTC)))
     '1 – 7 Jun 2013'
-    >>> span(Window(start=datetime(2013, 6, 1, tzinfo=UTC), end=datetime(2013, 6, 1, 6, tzinfo=UTC)))
+    >>> midnight = datetime(2013, 6, 1, tzinfo=UTC)
+    >>> span(Window(start=midnight, end=midnight + timedelta(hours=6)))
     '1 Jun 2013 00:00 – 06:00'
     """
     start, end = local(window.start, zone), local(window.end, zone)
