@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 #: Counts that every column has before those of its bins.
-SPECIAL = ("null", "nan", "infinite", "under", "over", "unseen", "zeros")
+SPECIAL = ("null", "nan", "infinite", "under", "over", "zeros")
 MOMENTS = ("total", "total_of_squares", "minimum", "maximum")
 
 _MAGIC = b"wp1"
@@ -106,15 +106,14 @@ class ColumnProfile:
     Parameters
     ----------
     counts
-        Rows per bin of the reference, shape ``(bins,)``.
+        Rows per bin of the reference, shape ``(bins,)``; the last bin is open: for categories it
+        holds those that are not listed.
     null, nan, infinite
-        Rows without a value, with NaN, with either infinity.
+        Rows without a value, with NaN, with either infinity; in no bin.
     under, over
-        Finite rows below the first and above the last edge.
-    unseen
-        Rows with a category that the reference does not have.
+        Rows below the least and above the greatest value of the reference; in a bin as well.
     zeros
-        Rows that are exactly zero; they are in a bin as well.
+        Rows that are exactly zero; in a bin as well.
     rows
         All rows.
     total, total_of_squares, minimum, maximum
@@ -129,7 +128,6 @@ class ColumnProfile:
     infinite: int
     under: int
     over: int
-    unseen: int
     zeros: int
     rows: int
     total: float
@@ -140,7 +138,12 @@ class ColumnProfile:
     @property
     def values(self) -> int:
         """Rows with a value that can be compared: finite, or any category."""
-        return int(self.counts.sum()) + self.under + self.over + self.unseen
+        return int(self.counts.sum())
+
+    @property
+    def unseen(self) -> int:
+        """Rows with a category that is not listed; 0 for other kinds."""
+        return int(self.counts[-1]) if self.kind is ColumnKind.CATEGORICAL else 0
 
     @property
     def null_share(self) -> float:
@@ -150,7 +153,7 @@ class ColumnProfile:
     @property
     def mean(self) -> float | None:
         """Mean of the finite values; None without any."""
-        return self.total / self.values if self.values and self._is_number else None
+        return self.total / self.values if self.minimum is not None else None
 
     @property
     def deviation(self) -> float | None:
@@ -158,17 +161,6 @@ class ColumnProfile:
         if self.mean is None:
             return None
         return math.sqrt(max(self.total_of_squares / self.values - self.mean**2, 0.0))
-
-    @property
-    def _is_number(self) -> bool:
-        return self.kind in {ColumnKind.NUMERICAL, ColumnKind.DATETIME}
-
-    def with_outside(self) -> Integers:
-        """Return the counts of what the reference knows, with all that it does not in one more.
-
-        Shape ``(bins + 1,)``: unseen categories, or values beyond the edges on either side.
-        """
-        return np.append(self.counts, self.under + self.over + self.unseen)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,7 +111,8 @@ def test_it_refuses_profiles_on_other_bins() -> None:
 
 def test_a_column_can_be_looked_at() -> None:
     cells = np.zeros(LAYOUT.cells, dtype=np.int64)
-    cells[:11] = [2, 1, 0, 1, 1, 0, 3, 4, 0, 1, 0]
+    cells[:10] = [2, 1, 0, 1, 1, 3, 5, 0, 1, 1]
+    cells[-1] = 4
     moments = np.array([[14.0, 0.0], [54.0, 0.0], [0.0, np.inf], [6.0, -np.inf]])
     profile = Profile(
         layout=LAYOUT,
@@ -124,8 +125,8 @@ def test_a_column_can_be_looked_at() -> None:
     distance, carrier = profile.columns()
     assert profile.column("distance").mean == distance.mean == 2.0
     assert (distance.values, distance.null_share, distance.zeros) == (7, 0.3, 3)
-    assert distance.with_outside().tolist() == [4, 0, 1, 0, 2]
+    assert distance.counts.tolist() == [5, 0, 1, 1]
     assert distance.deviation == pytest.approx(np.sqrt(54 / 7 - 4))
-    assert (carrier.minimum, carrier.mean, carrier.values) == (None, None, 0)
+    assert (carrier.minimum, carrier.mean, carrier.unseen) == (None, None, 4)
     with pytest.raises(KeyError):
         profile.column("weather")

@@ -1,0 +1,143 @@
+"""Expressions that count rows on a reference's bins, and the way back from their results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ibis
+import numpy as np
+
+from monitor.edges import ColumnBins
+from monitor.profiles.bins import ProfileBins
+from monitor.profiles.functions import epoch_us, histogram, histogram_exact
+from monitor.profiles.model import MOMENTS, SPECIAL, Profile
+from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
+from watchkeeper.schema import ColumnKind
+
+Row = Mapping[str, Any]
+
+
+def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
+    """Return every aggregate of a profile, by name; one SELECT takes them all.
+
+    Parameters
+    ----------
+    rows
+        With the columns of ``bins``, ``y_pred`` and ``y_true``.
+    """
+    found: dict[str, Any] = {"n": rows.count()}
+    for index, (name, column) in enumerate(bins.columns.items()):
+        count = _categories if column.kind is ColumnKind.CATEGORICAL else _numbers
+        for part, expression in count(rows[name], column).items():
+            found[f"c{index}_{part}"] = expression
+    return found | outcome_aggregates(rows, bins.layout)
+
+
+def read_profile(row: Row, bins: ProfileBins) -> Profile:
+    """Make a profile of one row of results."""
+    cells, moments = [], []
+    for index, column in enumerate(bins.columns.values()):
+        prefix = f"c{index}_"
+        parts = {key[len(prefix) :]: row[key] for key in row if key.startswith(prefix)}
+        read = _read_categories if column.kind is ColumnKind.CATEGORICAL else _read_numbers
+        special, counts, moment = read(parts, row["n"], column)
+        cells.extend([*special, *counts])
+        moments.append(moment)
+    return Profile(
+        layout=bins.layout,
+        rows=row["n"],
+        duplicates=row.get("duplicates") or 0,
+        cells=np.array(cells, dtype=np.int64),
+        moments=np.array(moments, dtype=np.float64).reshape(-1, len(MOMENTS)).T,
+        outcomes=read_outcomes(row, bins.layout),
+    )
+
+
+def as_number(value: Any, kind: ColumnKind) -> Any:
+    """Return the float64 that edges are compared with: microseconds, code points, or the value."""
+    if kind is ColumnKind.DATETIME:
+        return epoch_us(value).cast("float64")
+    return (value.length() if kind is ColumnKind.TEXT else value).cast("float64")
+
+
+def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
+    number = as_number(value, column.kind)
+    ordinary = ~(number.isnan() | number.isinf())
+    finite = ordinary.ifelse(number, ibis.null("float64"))
+    found = {
+        "present": number.count(),
+        "nan": number.isnan().sum(),
+        "finite": finite.count(),
+        "total": finite.sum(),
+        "squares": (finite * finite).sum(),
+        "minimum": finite.min(),
+        "maximum": finite.max(),
+    }
+    bounds = _bounds(column)
+    if bounds:
+        found["histogram"] = histogram(finite, bounds)
+    return found
+
+
+def _bounds(column: ColumnBins) -> list[float]:
+    """Return the edges, and beside them the range of the reference and zero.
+
+    One histogram then gives the counts of the bins, what lies outside the range, and the zeros.
+    """
+    extra: set[float] = set()
+    if column.minimum is not None and column.maximum is not None:
+        extra = {math.nextafter(column.minimum, -math.inf), column.maximum}
+        if column.kind is ColumnKind.NUMERICAL:
+            extra |= {math.nextafter(0.0, -math.inf), 0.0}
+    return sorted(extra | set(column.edges))
+
+
+def _read_numbers(
+    parts: Row, rows: int, column: ColumnBins
+) -> tuple[list[int], Sequence[int], list[float]]:
+    bounds = _bounds(column)
+    found = [count for _, count in parts.get("histogram") or ()]
+    fine = np.zeros(len(bounds) + 1, dtype=np.int64)
+    fine[: len(found)] = found
+    if not bounds:
+        fine[0] = parts["finite"]
+    counts = np.zeros(column.n_bins, dtype=np.int64)
+    np.add.at(counts, np.searchsorted(column.edges, [*bounds, math.inf]), fine)
+    under = over = zeros = 0
+    if column.minimum is not None and column.maximum is not None:
+        under = int(fine[: bounds.index(math.nextafter(column.minimum, -math.inf)) + 1].sum())
+        over = int(fine[bounds.index(column.maximum) + 1 :].sum())
+    if column.minimum is not None and column.kind is ColumnKind.NUMERICAL:
+        zeros = int(fine[bounds.index(0.0)])
+    infinite = parts["present"] - parts["finite"] - (parts["nan"] or 0)
+    special = [rows - parts["present"], parts["nan"] or 0, infinite, under, over, zeros]
+    moment = [
+        parts["total"] or 0.0,
+        parts["squares"] or 0.0,
+        math.inf if parts["minimum"] is None else parts["minimum"],
+        -math.inf if parts["maximum"] is None else parts["maximum"],
+    ]
+    return special, counts.tolist(), moment
+
+
+def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
+    text = value.cast("string")
+    found = {"present": text.count(), "empty": (text == "").sum()}
+    listed = [name for name in column.categories if name]
+    if listed:
+        found["histogram"] = histogram_exact(text, listed)
+    return found
+
+
+def _read_categories(
+    parts: Row, rows: int, column: ColumnBins
+) -> tuple[list[int], Sequence[int], list[float]]:
+    found: dict[str, int] = dict(parts.get("histogram") or ())
+    # The empty string is the name under which the function counts what is not listed.
+    found[""] = parts["empty"] or 0
+    known = [found.get(name, 0) for name in column.categories]
+    special = [0] * len(SPECIAL)
+    special[0] = rows - parts["present"]
+    return special, [*known, parts["present"] - sum(known)], [0.0, 0.0, math.inf, -math.inf]
