@@ -12,11 +12,14 @@ from pydantic import AfterValidator, Field
 from watchkeeper.configuration import Duration, Section, nearest
 from watchkeeper.document import Place
 
+#: How each policy decides is told in ``retrain/policy.py``; ``schedule`` needs a duration.
+POLICIES = ("excess_loss", "drift", "schedule", "never")
+
 
 def _policy(value: str) -> str:
-    named = {"never", "always", "drift", "excess_loss"}
-    if value not in named and not re.fullmatch(r"schedule:\d+[smhdw]", value):
-        raise ValueError(f"no policy {value!r}; {nearest(value, [*sorted(named), 'schedule:30d'])}")
+    known = [name.replace("schedule", "schedule:30d") for name in POLICIES]
+    if value not in known and not re.fullmatch(r"schedule:[1-9]\d*[smhdw]", value):
+        raise ValueError(f"no policy {value!r}; {nearest(value, known)}")
     return value
 
 
@@ -65,7 +68,7 @@ class Retrain(Section):
     )
     policy: Annotated[str, AfterValidator(_policy)] = Field(
         default="excess_loss",
-        description="`excess_loss`, `drift`, `schedule:30d`, `always` or `never`.",
+        description="`excess_loss`, `drift`, `schedule:30d` or `never`.",
     )
     cost: float = Field(
         default=100.0,

@@ -34,13 +34,19 @@ _BINARY = frozenset({Task.BINARY})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 _NUMBERS = frozenset({Task.REGRESSION})
 
+
+def _kinds(better: Better, tasks: frozenset[Task], *names: str) -> dict[str, MetricKind]:
+    return dict.fromkeys(names, MetricKind(better=better, tasks=tasks))
+
+
+#: How each metric is computed is told in ``monitor/performance/table.py``.
 METRICS = {
-    "accuracy": MetricKind(better=Better.HIGHER, tasks=_CLASSES),
-    "brier": MetricKind(better=Better.LOWER, tasks=_BINARY),
-    "log_loss": MetricKind(better=Better.LOWER, tasks=_CLASSES),
-    "mae": MetricKind(better=Better.LOWER, tasks=_NUMBERS),
-    "rmse": MetricKind(better=Better.LOWER, tasks=_NUMBERS),
-    "roc_auc": MetricKind(better=Better.HIGHER, tasks=_BINARY),
+    **_kinds(Better.LOWER, _CLASSES, "log_loss"),
+    **_kinds(Better.LOWER, _BINARY, "brier", "calibration_error"),
+    **_kinds(Better.HIGHER, _BINARY, "roc_auc", "average_precision", "precision", "recall"),
+    **_kinds(Better.HIGHER, _CLASSES, "accuracy", "f1"),
+    **_kinds(Better.LOWER, _NUMBERS, "mae", "rmse", "mape"),
+    **_kinds(Better.HIGHER, _NUMBERS, "r2"),
 }
 
 

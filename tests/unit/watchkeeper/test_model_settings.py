@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from retrain.policy import POLICIES as DECIDING
 from watchkeeper.configuration import ConfigurationErrors, settings_of
+from watchkeeper.model_rules import POLICIES
 from watchkeeper.model_settings import ModelSettings, load_model, load_models
 from watchkeeper.schema import ColumnKind, Task
 
@@ -152,6 +154,10 @@ def test_all_files_of_a_home_are_read_and_a_name_is_claimed_once(tmp_path: Path)
     write(tmp_path, LEAST, "copy")
     with pytest.raises(ConfigurationErrors, match=r"copy\.yaml: model: 'churn' is also in"):
         load_models(tmp_path, {})
+
+
+def test_the_configuration_knows_every_policy_that_decides() -> None:
+    assert set(POLICIES) == set(DECIDING)
 
 
 def test_every_setting_is_described() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from monitor.performance.table import METRICS as COMPUTED
 from watchkeeper.schema import Task
-from watchkeeper.tolerance import METRICS, Tolerance
+from watchkeeper.tolerance import METRICS, Better, Tolerance
 
 
 def problem_of(tolerance: Tolerance, task: Task) -> str:
@@ -37,6 +38,14 @@ def test_the_metric_must_fit_the_task() -> None:
 
     assert problem_of(tolerance, Task.BINARY).startswith("no metric 'mae' for a binary model")
     assert not problem_of(tolerance, Task.REGRESSION)
+
+
+def test_the_configuration_knows_every_metric_that_is_computed() -> None:
+    known = {name: (kind.tasks, kind.better is Better.HIGHER) for name, kind in METRICS.items()}
+
+    assert known == {
+        metric.name: (metric.tasks, metric.higher_is_better) for metric in COMPUTED.values()
+    }
 
 
 def test_every_task_has_a_metric() -> None:
