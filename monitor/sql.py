@@ -1,0 +1,67 @@
+"""Quoting for DuckDB, and its complaints as errors of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from watchkeeper.errors import TableError
+
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
+_FILE = re.compile(r"^\s*file = (.+)$", re.MULTILINE)
+_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+
+
+def literal(text: str) -> str:
+    """Return an SQL string.
+
+    Examples
+    --------
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a quoted SQL name.
+
+    Examples
+    --------
+    >>> print(identifier('a "b" c'))
+    "a ""b"" c"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def select(columns: Iterable[str], source: str, *clauses: str) -> str:
+    """Return a query; every part must be quoted by the caller.
+
+    Examples
+    --------
+    >>> select(["a", "b"], "t", "LIMIT 1")
+    'SELECT a, b FROM t LIMIT 1'
+    """
+    return " ".join(("SELECT", ", ".join(columns), "FROM", source, *clauses))
+
+
+def read_error(name: str, error: Exception) -> TableError:
+    """Return DuckDB's complaint as one line without any of the data."""
+    text = str(error)
+    line = _LINE.search(text)
+    file = _FILE.search(text)
+    place = f"line {line[1]}" if line else None
+    fields = _FIELDS.search(text)
+    if fields:
+        problem = f"expected {fields[1]} fields, got {fields[2]}"
+    elif "unterminated quote" in text:
+        problem = "a quoted field is never closed"
+    elif "nvalid unicode" in text or "nvalid UTF" in text:
+        problem = "expected UTF-8 text"
+    elif "magic bytes" in text or "too small to be a Parquet file" in text:
+        problem = "not a whole Parquet file: it is cut short or of another format"
+    elif "at least one non-root column" in text:
+        problem = "the table has no columns"
+    else:
+        problem = f"cannot be read: {text.splitlines()[0].partition(': ')[2] or text}"
+    return TableError(problem, table=file[1] if file else name, place=place)
