@@ -259,8 +259,14 @@ class Incident:
         The number in its name, and a name that no other database has given.
     scope
         What its series have in common: a source, else the model.
+    started_at, detected_at
+        Start of the first bad window, and when the series fired.
     continues
         The resolved incident of the same key that came before it.
+    columns
+        Every column that was ever a member, in order of joining.
+    summary
+        What is wrong, in one line.
     destinations
         Where it is told, decided when it was opened.
     """
@@ -273,10 +279,13 @@ class Incident:
     family: Family
     scope: str
     started_at: datetime
+    detected_at: datetime
     updated_at: datetime
     standing: Standing
     facts: Facts
     owner: Owner
+    columns: tuple[str, ...] = ()
+    summary: str = ""
     destinations: tuple[str, ...] = ()
     continues: int | None = None
 

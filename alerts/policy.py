@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from alerts.model import Severity
 from monitor.model import Family
+
+if TYPE_CHECKING:
+    from watchkeeper.model_settings import ModelSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,3 +92,13 @@ class AlertPolicy:
         """Return the rule that series of ``family`` follow."""
         contract = family in (Family.DATA_CONTRACT, Family.PIPELINE)
         return self.contract_rule if contract else self.rule
+
+
+def policy_of(settings: ModelSettings) -> AlertPolicy:
+    """Return the rules that a model's file asks for."""
+    alerts = settings.alerts
+    return AlertPolicy(
+        rule=Rule(fire=alerts.fire, of=alerts.of, clear_windows=alerts.clear_windows),
+        hold=alerts.hold,
+        reopen=alerts.reopen,
+    )

@@ -1,0 +1,263 @@
+"""Take in one evaluated window: series, incidents and outgoing messages, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from alerts import events
+from alerts.desk import Desk
+from alerts.follow import (
+    OF_A_VERSION,
+    OF_THE_SOURCE,
+    Followed,
+    columns_in,
+    facts_of,
+    follow,
+    renew,
+)
+from alerts.keys import incident_key
+from alerts.model import (
+    PRODUCTION,
+    Incident,
+    IncidentChange,
+    Owner,
+    SeriesState,
+    Severity,
+    Standing,
+)
+from alerts.policy import AlertPolicy, policy_of
+from alerts.repository import Incidents, SeriesStore, Watches
+from alerts.rules import severity_of
+from alerts.series import Series
+from alerts.settle import inhibited, settle
+from alerts.wording import columns_of, summarise
+from monitor.model import EvaluatedWindow, Family
+from watchkeeper.model_settings import ModelSettings
+
+#: Stands for the channel that the service's own settings name.
+DEFAULT_CHANNEL = "default"
+
+
+def observe(
+    session: Session, evaluated: EvaluatedWindow, settings: ModelSettings, *, now: datetime
+) -> list[IncidentChange]:
+    """Take in one evaluated window and return what it changed.
+
+    Everything is written in the caller's transaction: when it is rolled back, nothing happened and
+    nothing will be sent. The same window a second time changes nothing.
+
+    Parameters
+    ----------
+    evaluated
+        All findings of one window; later revisions are corrections.
+    now
+        Event time.
+    """
+    watches = Watches(session)
+    watch = watches.lock(evaluated.model, PRODUCTION)
+    fingerprint = _fingerprint(evaluated)
+    if not watch.is_news(evaluated, fingerprint):
+        return []
+    desk = Desk(session)
+    policy = policy_of(settings)
+    store = SeriesStore(session)
+    known = store.of(evaluated.model, PRODUCTION)
+    if evaluated.version > watch.version:
+        if watch.version:
+            columns = columns_in(evaluated) if evaluated.rows else None
+            known = renew(known, evaluated.version, policy, columns=columns)
+            store.save(list(known.values()))
+            hope(desk, session, evaluated.model, f"Version {evaluated.version} serves now.", now)
+        watch.version = evaluated.version
+    # What an old version still has to say of itself moves nothing; a broken source does.
+    families = tuple(Family) if evaluated.version == watch.version else OF_THE_SOURCE
+    followed = follow(
+        known,
+        evaluated,
+        slot=PRODUCTION,
+        families=families,
+        earlier=watch.evaluated,
+        policy=policy,
+    )
+    store.save(followed.changed)
+    watch.take_in(evaluated, fingerprint, [str(family) for family in followed.judged])
+    watches.save(watch)
+    case = _Case(
+        session=session,
+        desk=desk,
+        evaluated=evaluated,
+        settings=settings,
+        policy=policy,
+        now=now,
+        followed=followed,
+    )
+    # Broken sources first: they inhibit what follows from them.
+    for family in sorted(families, key=lambda family: family not in OF_THE_SOURCE):
+        case.attend(family)
+    return desk.changes
+
+
+def promoted(
+    session: Session,
+    model: str,
+    version: int,
+    settings: ModelSettings,
+    *,
+    now: datetime,
+    text: str,
+) -> list[IncidentChange]:
+    """Follow another version from now on; ``text`` tells the open threads why it should be better.
+
+    Losses and drifts of the model are recovering on hope until the version's own windows clear
+    them or bring them back.
+    """
+    watches = Watches(session)
+    watch = watches.lock(model, PRODUCTION)
+    desk = Desk(session)
+    if watch.version not in (0, version):
+        store = SeriesStore(session)
+        known = store.of(model, PRODUCTION)
+        store.save(list(renew(known, version, policy_of(settings), columns=None).values()))
+        hope(desk, session, model, text, now)
+    watch.version = version
+    watches.save(watch)
+    return desk.changes
+
+
+def hope(desk: Desk, session: Session, model: str, text: str, now: datetime) -> None:
+    """Move the model's losses and drifts to recovering: a new version serves."""
+    for incident in Incidents(session).live_of(model, OF_A_VERSION):
+        desk.handle(incident, events.Promoted(at=now, what=text))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One window on its way through the incidents of each family."""
+
+    session: Session
+    desk: Desk
+    evaluated: EvaluatedWindow
+    settings: ModelSettings
+    policy: AlertPolicy
+    now: datetime
+    followed: Followed
+
+    def attend(self, family: Family) -> None:
+        """Open, update or settle the incident of a family."""
+        incidents = Incidents(self.session)
+        key = incident_key(PRODUCTION, family, self._scope(family))
+        incident = incidents.live(key)
+        ours = [series for series in self.followed.all.values() if series.family is family]
+        loose = [
+            series
+            for series in ours
+            if series.state is SeriesState.FIRING
+            and (incident is None or series.incident_id != incident.id)
+        ]
+        fresh = incident is None
+        if loose and incident is None:
+            incident = self._open(key, family, loose)
+        if incident is None:
+            return
+        self._attach(loose, incident)
+        members = SeriesStore(self.session).of_incident(incident.id)
+        incident = self._describe(incident, members)
+        if loose and not fresh:
+            firing = sum(series.is_firing for series in members)
+            incident = self.desk.handle(incident, events.Joined(at=self.now, members=firing))
+        settle(
+            self.desk,
+            incident,
+            members,
+            policy=self.policy,
+            now=self.now,
+            is_inhibited=inhibited(self.session, incident),
+            changed=family in self.followed.judged,
+        )
+
+    def _scope(self, family: Family) -> str:
+        source = self.settings.source
+        shared = family in OF_THE_SOURCE and not source.is_built_in
+        return source.table if shared else self.settings.model
+
+    def _open(self, key: str, family: Family, series: Sequence[Series]) -> Incident:
+        """Reopen the last incident of the key when it ended a short while ago, else open one."""
+        incidents = Incidents(self.session)
+        last = incidents.latest_resolved(key)
+        ended = None if last is None else last.standing.resolved_at
+        if last is not None and ended is not None and self.now - ended <= self.policy.reopen:
+            return self.desk.handle(last, events.Breached(at=self.now, members=len(series)))
+        owner = self.settings.owner
+        return incidents.add(
+            Incident(
+                id=0,
+                uid="",
+                key=key,
+                model=self.settings.model,
+                slot=PRODUCTION,
+                family=family,
+                scope=self._scope(family),
+                started_at=min(each.since or self.evaluated.window.start for each in series),
+                detected_at=self.now,
+                updated_at=self.now,
+                standing=Standing(severity=self._severity(family, series)),
+                facts=facts_of(self.evaluated, family),
+                owner=Owner(
+                    name=owner.name,
+                    team=owner.team or owner.name,
+                    slack=owner.slack,
+                    why=f"owner of model {self.settings.model}",
+                ),
+                destinations=(f"slack:{owner.channel or DEFAULT_CHANNEL}",),
+                continues=None if last is None else last.id,
+            )
+        )
+
+    def _attach(self, loose: Iterable[Series], incident: Incident) -> None:
+        attached = [replace(series, incident_id=incident.id) for series in loose]
+        SeriesStore(self.session).save(attached)
+
+    def _describe(self, incident: Incident, members: Sequence[Series]) -> Incident:
+        """Write the newest facts into the incident; an older window has no newer facts."""
+        family = incident.family
+        newer = self.evaluated.window.start >= incident.facts.window_start
+        facts = incident.facts
+        if newer and family in self.followed.judged:
+            facts = facts_of(self.evaluated, family)
+        shown = [series.as_member() for series in members]
+        columns = dict.fromkeys([*incident.columns, *columns_of(shown)])
+        summary = summarise(family, shown) if shown else incident.summary
+        described = replace(incident, facts=facts, columns=tuple(columns), summary=summary)
+        Incidents(self.session).save(described)
+        severity = self._severity(family, [each for each in members if each.is_firing])
+        raised = events.Raised(at=self.now, severity=severity, members=len(members))
+        return self.desk.handle(described, raised)
+
+    def _severity(self, family: Family, series: Iterable[Series]) -> Severity:
+        broken = {each.column for each in series if each.column is not None}
+        checked = len(columns_in(self.evaluated))
+        return severity_of(family, broken=len(broken), checked=checked, policy=self.policy)
+
+
+def _fingerprint(evaluated: EvaluatedWindow) -> str:
+    said = sorted(
+        (
+            str(result.family),
+            result.check,
+            result.measurement.metric,
+            result.measurement.column or "",
+            result.measurement.segment or "",
+            str(result.status),
+            repr(result.effect),
+            repr(result.measurement.value),
+        )
+        for result in evaluated.results
+    )
+    text = json.dumps([said, evaluated.labels_mature, evaluated.rows, evaluated.labels])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,186 @@
+"""The tables of alerting: what is watched, series, incidents, their history, and the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from alerts.model import LIVE_STATES
+from watchkeeper.database import Base, UtcDateTime
+
+_EVENT_TIME = "event time"
+_WALL_TIME = "wall time, database clock"
+_LIVE = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(LIVE_STATES)))
+
+
+class WatchRow(Base):
+    """What has been observed of a model: its version, and the windows that were evaluated."""
+
+    __tablename__ = "watches"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    slot: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    evaluated: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SeriesRow(Base):
+    """One rule on one column or segment of a model; there is a row once it has breached."""
+
+    __tablename__ = "series"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(index=True)
+    slot: Mapped[str]
+    family: Mapped[str]
+    check: Mapped[str]
+    metric: Mapped[str]
+    column: Mapped[str | None]
+    segment: Mapped[str | None]
+    version: Mapped[int]
+    state: Mapped[str]
+    since: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    evaluability: Mapped[str]
+    base: Mapped[dict[str, Any]] = mapped_column(JSON)
+    judged: Mapped[list[Any]] = mapped_column(JSON)
+    trimmed_before: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    reading: Mapped[dict[str, Any]] = mapped_column(JSON)
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
+
+
+class IncidentRow(Base):
+    """One trouble; at most one row per key is live."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(index=True)
+    model: Mapped[str] = mapped_column(index=True)
+    slot: Mapped[str]
+    family: Mapped[str]
+    scope: Mapped[str]
+    summary: Mapped[str] = mapped_column(Text)
+    columns: Mapped[list[str]] = mapped_column(JSON)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    owner: Mapped[dict[str, Any]] = mapped_column(JSON)
+    destinations: Mapped[list[str]] = mapped_column(JSON)
+    continues: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    detected_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    # From here on the fields of a standing, under their own names.
+    state: Mapped[str]
+    severity: Mapped[str]
+    revision: Mapped[int]
+    notified: Mapped[bool]
+    notified_members: Mapped[int]
+    prior: Mapped[str | None]
+    provisional: Mapped[bool]
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    acked_by: Mapped[str | None]
+    ack_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    snoozed_by: Mapped[str | None]
+    snoozed_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    snooze_condition: Mapped[str | None]
+    snoozed_effect: Mapped[float | None]
+    mitigation: Mapped[str | None]
+    deadline: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    resolution: Mapped[str | None]
+    flaps: Mapped[int]
+    reopen_count: Mapped[int]
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    verdict: Mapped[str | None]
+    verdict_by: Mapped[str | None]
+
+    __table_args__ = (
+        Index(
+            "uq_incidents_live_key",
+            "key",
+            unique=True,
+            sqlite_where=text(_LIVE),
+            postgresql_where=text(_LIVE),
+        ),
+    )
+
+
+class IncidentEventRow(Base):
+    """One entry of an incident's history; written once, never changed."""
+
+    __tablename__ = "incident_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    revision: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    actor: Mapped[str]
+    event: Mapped[str]
+    before: Mapped[str | None]
+    after: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class DestinationRow(Base):
+    """A channel, or a whole transport, with what holds its messages back.
+
+    A transport such as ``slack`` has a row too: a dead token or a limit of the whole workspace
+    holds back all of its channels.
+    """
+
+    __tablename__ = "destinations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    not_before: Mapped[float] = mapped_column(Float, default=0.0, comment=_WALL_TIME)
+    post_at: Mapped[float] = mapped_column(Float, default=0.0, comment=_WALL_TIME)
+    update_at: Mapped[float] = mapped_column(Float, default=0.0, comment=_WALL_TIME)
+    failures: Mapped[int] = mapped_column(default=0)
+    trouble: Mapped[str | None]
+
+
+class DeliveryRow(Base):
+    """One message on its way: the outbox, and afterwards the ledger of what was sent."""
+
+    __tablename__ = "deliveries"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    destination: Mapped[str]
+    transport: Mapped[str]
+    kind: Mapped[str]
+    revision: Mapped[int]
+    priority: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    mention: Mapped[bool]
+    broadcast: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    state: Mapped[str]
+    attempt: Mapped[int] = mapped_column(default=0)
+    doubtful: Mapped[bool] = mapped_column(default=False)
+    lookups: Mapped[int] = mapped_column(default=0)
+    plain: Mapped[bool] = mapped_column(default=False)
+    possible_repeat: Mapped[bool] = mapped_column(default=False)
+    adopted: Mapped[bool] = mapped_column(default=False)
+    rendered_revision: Mapped[int] = mapped_column(default=0)
+    channel_id: Mapped[str | None]
+    ts: Mapped[str | None]
+    lease_owner: Mapped[str | None]
+    lease_token: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
+    not_before: Mapped[float] = mapped_column(Float, comment=_WALL_TIME)
+    enqueued_at: Mapped[float] = mapped_column(Float, comment=_WALL_TIME)
+    first_try_at: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
+    sent_at: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
+    error_class: Mapped[str | None]
+    error_text: Mapped[str | None] = mapped_column(Text)
+    superseded_by: Mapped[int | None]
+
+    __table_args__ = (
+        Index("ix_deliveries_waiting", "state", "priority", "sequence"),
+        Index("ix_deliveries_thread", "incident_id", "destination", "sequence"),
+    )

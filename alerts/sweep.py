@@ -1,0 +1,60 @@
+"""What time alone does to incidents: expiries, deadlines, holds, and what was inhibited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from alerts import events
+from alerts.desk import Desk
+from alerts.model import Incident, IncidentChange, IncidentState
+from alerts.policy import AlertPolicy, policy_of
+from alerts.repository import Incidents, SeriesStore
+from alerts.settle import inhibited, settle
+from watchkeeper.model_settings import ModelSettings
+
+
+def sweep(
+    session: Session, models: Mapping[str, ModelSettings], *, now: datetime
+) -> list[IncidentChange]:
+    """Move every incident as far as the time allows; once a tick is enough.
+
+    Parameters
+    ----------
+    models
+        The settings of all models that are watched; incidents of others follow the defaults.
+    now
+        Event time.
+    """
+    desk = Desk(session)
+    for incident in Incidents(session).unfinished():
+        settings = models.get(incident.model)
+        policy = AlertPolicy() if settings is None else policy_of(settings)
+        if incident.state is IncidentState.RESOLVED:
+            after = max(policy.close_after, policy.reopen)
+            desk.handle(incident, events.Aged(at=now, after=after))
+            continue
+        settle(
+            desk,
+            _expire(desk, incident, now),
+            SeriesStore(session).of_incident(incident.id),
+            policy=policy,
+            now=now,
+            is_inhibited=inhibited(session, incident),
+            changed=False,
+        )
+    return desk.changes
+
+
+def _expire(desk: Desk, incident: Incident, now: datetime) -> Incident:
+    standing = incident.standing
+    if standing.ack_expires_at is not None and now >= standing.ack_expires_at:
+        incident = desk.handle(incident, events.AckExpired(at=now))
+    if standing.snoozed_until is not None and now >= standing.snoozed_until:
+        incident = desk.handle(incident, events.Woken(at=now, reason="its time is over"))
+    if standing.deadline is not None and now >= standing.deadline:
+        reason = "The repair was not finished in time."
+        incident = desk.handle(incident, events.MitigationFailed(at=now, reason=reason))
+    return incident
