@@ -4,7 +4,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint docs bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ lint: setup ## Style, types and import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: setup ## Renew the generated parts of docs/reference.
+	@$(BIN)/python scripts/reference.py
 
 bench: setup ## Compare with Evidently in the same run: time and peak memory; ARGS="--rows 100000".
 	@benchmarks/run $(ARGS)

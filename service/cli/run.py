@@ -39,7 +39,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Put the real command in the place of its name and help."""
         if args and args[0] in _BY_NAME:
-            self.commands[args[0]] = _load(_BY_NAME[args[0]])
+            self.commands[args[0]] = load(_BY_NAME[args[0]])
         return super().resolve_command(ctx, args)
 
 
@@ -93,7 +93,8 @@ def run(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _load(command: Command) -> Any:
+def load(command: Command) -> Any:
+    """Import a command and return it ready to run."""
     module = importlib.import_module(command.module)
     application = getattr(module, "app", None)
     if application is None:
