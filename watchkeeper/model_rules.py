@@ -41,7 +41,7 @@ class Alerts(Section):
         default=3, ge=1, description="Good windows in a row before an incident can end."
     )
     hold: Duration = Field(
-        default=timedelta(hours=1),
+        default=timedelta(days=1),
         description="How long it must stay good after that before it is called resolved.",
     )
     reopen: Duration = Field(
