@@ -40,7 +40,8 @@ def main() -> None:
         if [str(number)] == wait_after:
             Path(f"{notes}.committed").touch()
             time.sleep(60)
-        noted.write_text(str(number))
+        noted.with_suffix(".new").write_text(str(number))
+        noted.with_suffix(".new").replace(noted)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def query(
 ) -> list[tuple[object, ...]]:
     with duckdb.connect() as connection:
         return connection.execute(
-            f"SELECT {columns} FROM read_parquet(?, hive_partitioning=true) ORDER BY prediction_id, sequence",
+            f"SELECT {columns} FROM read_parquet(?, hive_partitioning=true)"
+            " ORDER BY prediction_id, sequence",
             [table.files(days)],
         ).fetchall()
 
