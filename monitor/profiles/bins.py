@@ -35,7 +35,7 @@ class ProfileBins:
     ...     columns={"x": ColumnBins(kind=ColumnKind.NUMERICAL, edges=(0.0, 1.0))},
     ...     task=Task.REGRESSION)
     >>> bins.layout.cells
-    9
+    10
     """
 
     columns: Mapping[str, ColumnBins]

@@ -81,17 +81,27 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
     return found
 
 
-def _bounds(column: ColumnBins) -> list[float]:
-    """Return the edges, and beside them the range of the reference and zero.
+def _marks(column: ColumnBins) -> dict[str, float]:
+    """Return upper bounds, beside the edges, that tell what lies outside the reference, and zero.
 
-    One histogram then gives the counts of the bins, what lies outside the range, and the zeros.
+    Counting them as bins of the same histogram costs nothing.
     """
-    extra: set[float] = set()
-    if column.minimum is not None and column.maximum is not None:
-        extra = {math.nextafter(column.minimum, -math.inf), column.maximum}
-        if column.kind is ColumnKind.NUMERICAL:
-            extra |= {math.nextafter(0.0, -math.inf), 0.0}
-    return sorted(extra | set(column.edges))
+    if column.minimum is None or column.maximum is None:
+        return {}
+    width = (column.maximum - column.minimum) or max(abs(column.maximum), 1.0)
+    marks = {
+        "under": math.nextafter(column.minimum, -math.inf),
+        "far_under": math.nextafter(column.minimum - width, -math.inf),
+        "over": column.maximum,
+        "far_over": column.maximum + width,
+    }
+    if column.kind is ColumnKind.NUMERICAL:
+        marks |= {"below_zero": math.nextafter(0.0, -math.inf), "zero": 0.0}
+    return marks
+
+
+def _bounds(column: ColumnBins) -> list[float]:
+    return sorted({*_marks(column).values(), *column.edges})
 
 
 def _read_numbers(
@@ -105,21 +115,25 @@ def _read_numbers(
         fine[0] = parts["finite"]
     counts = np.zeros(column.n_bins, dtype=np.int64)
     np.add.at(counts, np.searchsorted(column.edges, [*bounds, math.inf]), fine)
-    under = over = zeros = 0
-    if column.minimum is not None and column.maximum is not None:
-        under = int(fine[: bounds.index(math.nextafter(column.minimum, -math.inf)) + 1].sum())
-        over = int(fine[bounds.index(column.maximum) + 1 :].sum())
-    if column.minimum is not None and column.kind is ColumnKind.NUMERICAL:
-        zeros = int(fine[bounds.index(0.0)])
-    infinite = parts["present"] - parts["finite"] - (parts["nan"] or 0)
-    special = [rows - parts["present"], parts["nan"] or 0, infinite, under, over, zeros]
+    at_most = np.cumsum(fine)
+    upto = {name: int(at_most[bounds.index(mark)]) for name, mark in _marks(column).items()}
+    finite, nan = parts["finite"], parts["nan"] or 0
+    special = {
+        "null": rows - parts["present"],
+        "nan": nan,
+        "infinite": parts["present"] - finite - nan,
+        "under": upto.get("under", 0),
+        "over": finite - upto.get("over", finite),
+        "far": upto.get("far_under", 0) + finite - upto.get("far_over", finite),
+        "zeros": upto.get("zero", 0) - upto.get("below_zero", 0),
+    }
     moment = [
         parts["total"] or 0.0,
         parts["squares"] or 0.0,
         math.inf if parts["minimum"] is None else parts["minimum"],
         -math.inf if parts["maximum"] is None else parts["maximum"],
     ]
-    return special, counts.tolist(), moment
+    return [special[name] for name in SPECIAL], counts.tolist(), moment
 
 
 def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:

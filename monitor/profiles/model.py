@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 #: Counts that every column has before those of its bins.
-SPECIAL = ("null", "nan", "infinite", "under", "over", "zeros")
+SPECIAL = ("null", "nan", "infinite", "under", "over", "far", "zeros")
 MOMENTS = ("total", "total_of_squares", "minimum", "maximum")
 
 _MAGIC = b"wp1"
@@ -112,6 +112,8 @@ class ColumnProfile:
         Rows without a value, with NaN, with either infinity; in no bin.
     under, over
         Rows below the least and above the greatest value of the reference; in a bin as well.
+    far
+        Those of them that are farther away than the reference is wide.
     zeros
         Rows that are exactly zero; in a bin as well.
     rows
@@ -128,6 +130,7 @@ class ColumnProfile:
     infinite: int
     under: int
     over: int
+    far: int
     zeros: int
     rows: int
     total: float

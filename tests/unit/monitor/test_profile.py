@@ -111,7 +111,7 @@ def test_it_refuses_profiles_on_other_bins() -> None:
 
 def test_a_column_can_be_looked_at() -> None:
     cells = np.zeros(LAYOUT.cells, dtype=np.int64)
-    cells[:10] = [2, 1, 0, 1, 1, 3, 5, 0, 1, 1]
+    cells[:11] = [2, 1, 0, 1, 1, 0, 3, 5, 0, 1, 1]
     cells[-1] = 4
     moments = np.array([[14.0, 0.0], [54.0, 0.0], [0.0, np.inf], [6.0, -np.inf]])
     profile = Profile(

@@ -41,6 +41,7 @@ CLASSES = {
 
 def features(rng: np.random.Generator, n: int) -> dict[str, object]:
     distance = rng.normal(100, 50, n)
+    distance[rng.random(n) < 0.02] *= 100
     distance[rng.random(n) < 0.05] = np.inf
     distance[rng.random(n) < 0.05] = -np.inf
     distance[rng.random(n) < 0.05] = np.nan
@@ -138,7 +139,7 @@ TWO_DAYS = [START + k * HOUR for k in range(48)]
 @pytest.mark.parametrize("task", Task)
 def test_counts_equal_those_of_the_rows(task: Task) -> None:
     rng = np.random.default_rng(1)
-    reference, rows = predictions(rng, task, 500), predictions(rng, task, 3000)
+    reference, rows = predictions(rng, task, 40), predictions(rng, task, 3000)
     truth = labels(rng, task, rows)
     bins = bins_of(reference, task)
     merged = profile(log_of(rows, truth), bins, TWO_DAYS)
@@ -163,6 +164,9 @@ def test_counts_equal_those_of_the_rows(task: Task) -> None:
             assert (found.minimum, found.maximum) == (finite.min(), finite.max())
             assert found.under == (finite < column.minimum).sum()
             assert found.over == (finite > column.maximum).sum()
+            width = column.maximum - column.minimum
+            far = (finite < column.minimum - width) | (finite > column.maximum + width)
+            assert found.far == far.sum()
         if found.kind is ColumnKind.NUMERICAL:
             assert found.zeros == (finite == 0).sum()
 

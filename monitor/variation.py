@@ -1,0 +1,142 @@
+"""How much windows vary when nothing is wrong, learned from the windows of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.statistics.chi_square import pearson
+
+#: With fewer comparable windows their variation is called unknown.
+MINIMUM_WINDOWS = 8
+#: A column's own variation counts as this many windows' worth against what columns share.
+_SHRINKAGE = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variation:
+    """How the bins of one column vary between windows, beyond what independent rows would do.
+
+    Parameters
+    ----------
+    windows
+        Disjoint windows it was learned from.
+    effective
+        How many independent windows they are worth; neighbours are alike.
+    extra
+        Variance between windows, in units of that of a single row; at least 0.
+    """
+
+    windows: int
+    effective: float
+    extra: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there were windows enough."""
+        return self.windows >= MINIMUM_WINDOWS
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of the estimate."""
+        return max(self.effective - 1, 1.0)
+
+    def inflation(self, n_reference: int, n_current: int) -> float:
+        """Return by how much Pearson's statistic exceeds its degrees of freedom without a change.
+
+        Examples
+        --------
+        >>> round(Variation(windows=30, effective=20.0, extra=0.01).inflation(10**9, 400), 3)
+        5.0
+        """
+        return 1 + self.extra / (1 / n_reference + 1 / n_current)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the variation as plain JSON types."""
+        return {"windows": self.windows, "effective": self.effective, "extra": self.extra}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Read what ``to_dict`` wrote."""
+        return cls(**data)
+
+
+def learn(windows: NDArray[np.int64]) -> Variation:
+    """Learn the variation of one column from its counts in disjoint windows, in order of time.
+
+    Each window is compared with all the others together by Pearson's two-sample statistic. Over
+    its degrees of freedom that is 1 on average for independent rows, and
+    ``1 + extra / (1 / n + 1 / m)`` when the shares themselves vary between windows: the
+    over-dispersion of quasi-likelihood (McCullagh & Nelder 1989), with a variance that does not
+    shrink with the rows of a window (Williams 1982). Neighbouring windows that resemble each other
+    count as fewer.
+
+    Parameters
+    ----------
+    windows
+        Rows per window and bin, shape ``(windows, bins)``.
+
+    References
+    ----------
+    P. McCullagh and J. A. Nelder, "Generalized Linear Models", 2nd edition, 1989.
+    D. A. Williams, "Extra-Binomial Variation in Logistic Linear Models", Applied Statistics 31
+    (1982) 144-148.
+
+    Examples
+    --------
+    Windows that do not differ at all have no variation of their own:
+
+    >>> learn(np.tile([50, 50], (10, 1))).extra
+    0.0
+    """
+    counts = windows[windows.sum(axis=1) > 0]
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if len(counts) < 2 or counts.shape[1] < 2:
+        return Variation(windows=len(counts), effective=float(len(counts)), extra=0.0)
+    rest = counts.sum(axis=0) - counts
+    ratio = pearson(rest, counts) / (counts.shape[1] - 1)
+    unit = 1 / counts.sum(axis=1) + 1 / rest.sum(axis=1)
+    extra = max(float(np.mean((ratio - 1) * unit)), 0.0)
+    correlation = _autocorrelation(counts)
+    effective = len(counts) * (1 - correlation) / (1 + correlation)
+    return Variation(windows=len(counts), effective=effective, extra=extra)
+
+
+def shrink(variations: Sequence[Variation]) -> list[Variation]:
+    """Draw the columns' variations towards their median, the more the fewer windows there were.
+
+    Examples
+    --------
+    >>> each = [Variation(windows=8, effective=8.0, extra=extra) for extra in (0.0, 0.1, 0.2)]
+    >>> [round(variation.extra, 3) for variation in shrink(each)]
+    [0.05, 0.1, 0.15]
+    """
+    if not variations:
+        return []
+    middle = median(variation.extra for variation in variations)
+    return [
+        Variation(
+            windows=variation.windows,
+            effective=variation.effective,
+            extra=(variation.windows * variation.extra + _SHRINKAGE * middle)
+            / (variation.windows + _SHRINKAGE),
+        )
+        for variation in variations
+    ]
+
+
+def _autocorrelation(counts: NDArray[np.int64]) -> float:
+    """Return the correlation of neighbouring windows' shares, in ``[0, 0.95]``."""
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    overall = counts.sum(axis=0) / counts.sum()
+    away = (shares - overall) / np.sqrt(overall)
+    spread = float((away**2).sum())
+    if spread == 0:
+        return 0.0
+    neighbours = float((away[1:] * away[:-1]).sum())
+    return min(max(neighbours / spread, 0.0), 0.95)
