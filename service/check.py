@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import ast
 import csv
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from retrain.command import TrainingFunction, parse_command
 from watchkeeper.configuration import ConfigurationErrors, nearest
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.errors import ConfigurationError
 from watchkeeper.model_settings import ModelSettings, load_model, load_models, model_files
 from watchkeeper.settings import load_settings
-
-_FUNCTION = re.compile(r"(?P<file>[^\s:]+\.py):(?P<name>\w+)")
 
 
 def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationError]:
@@ -58,20 +56,33 @@ def _beyond(path: Path, home: Path, environ: Mapping[str, str]) -> Iterator[Conf
 
 def command_problem(command: str, home: Path) -> str | None:
     """Say why ``file.py:function`` cannot be called; None for what can, and for plain commands."""
-    match = _FUNCTION.fullmatch(command)
-    if match is None:
-        return None
-    path = home / match["file"]
     try:
-        tree = ast.parse(path.read_bytes())
-    except OSError as exc:
-        return f"cannot read {match['file']}: {exc.strerror}"
-    except (SyntaxError, ValueError) as exc:
-        return f"{match['file']} is not valid Python: line {getattr(exc, 'lineno', None) or '?'}"
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    if match["name"] in functions:
+        parsed = parse_command(command)
+    except ConfigurationError as exc:
+        return exc.problem
+    if not isinstance(parsed, TrainingFunction):
         return None
-    return f"{match['file']} has no function {match['name']!r}; {nearest(match['name'], functions)}"
+    try:
+        tree = ast.parse((home / parsed.path).read_bytes())
+    except OSError as exc:
+        return f"cannot read {parsed.path}: {exc.strerror}"
+    except (SyntaxError, ValueError) as exc:
+        return f"{parsed.path} is not valid Python: line {getattr(exc, 'lineno', None) or '?'}"
+    names = list(_bound(tree))
+    if parsed.name in names or "*" in names:
+        return None
+    return f"{parsed.path} has no function {parsed.name!r}; {nearest(parsed.name, names)}"
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module's own statements bind; ``*`` for an import of everything."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def _column_errors(

@@ -102,6 +102,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'expected one of: model, owner'
     """
     names = list(known)
+    if not names:
+        return "there is none"
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"expected one of: {', '.join(names)}"
 

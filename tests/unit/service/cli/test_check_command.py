@@ -116,3 +116,20 @@ def test_a_plain_command_is_not_looked_into(project: Path) -> None:
 
 def test_a_folder_without_a_project_is_said_so(tmp_path: Path) -> None:
     assert problems(tmp_path) == ["watchkeeper.yaml: cannot be read: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ours import fit",
+        "from ours import *",
+        "fit = object()",
+        "class fit: ...",
+        "import fit",
+    ],
+)
+def test_a_function_may_come_from_elsewhere(project: Path, code: str) -> None:
+    (project / "train.py").write_text(code, encoding="utf-8")
+    edit(project / "models" / "example.yaml", "train.py:train", "train.py:fit")
+
+    assert problems(project) == []
