@@ -121,12 +121,8 @@ class Spool:
         """
         self._appends.submit(_Entry(kind, model, generation, payload))
 
-    def batches(self, max_rows: int = 20_000) -> list[SpoolBatch]:
-        """Return what is to be shipped, predictions first, each table's batches in order.
-
-        New entries are bound into batches of at most ``max_rows`` (or one entry); batches that
-        were bound earlier come back as they were.
-        """
+    def bind(self, max_rows: int = 20_000) -> None:
+        """Bind new entries into batches of at most ``max_rows``, or of one entry."""
         with self._transaction() as connection:
             loose = connection.execute(
                 "SELECT id, kind, model, generation, rows FROM entries"
@@ -138,7 +134,11 @@ class Spool:
             for table, entries in tables.items():
                 for group in _groups(entries, max_rows):
                     _bind(connection, *table, group)
-            found = connection.execute(
+
+    def batches(self) -> list[SpoolBatch]:
+        """Return the batches that are bound, predictions first, each table's in order."""
+        with self._lock:
+            found = self._connection.execute(
                 "SELECT sequence, kind, model, generation FROM batches ORDER BY kind DESC, sequence"
             ).fetchall()
         return [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.spool import Payload, Spool
+from serving.spool import Payload, Spool, SpoolBatch
 from watchkeeper.errors import CapacityError, ConflictError, DatabaseError
 
 
@@ -26,8 +26,13 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     spool.close()
 
 
+def bound(spool: Spool, max_rows: int = 3) -> list[SpoolBatch]:
+    spool.bind(max_rows)
+    return spool.batches()
+
+
 def held(spool: Spool) -> list[list[str]]:
-    return [[p.content.decode() for p in spool.payloads(b)] for b in spool.batches(max_rows=3)]
+    return [[p.content.decode() for p in spool.payloads(b)] for b in bound(spool)]
 
 
 def test_what_was_appended_comes_back_by_table_and_in_order(spool: Spool) -> None:
@@ -54,22 +59,22 @@ def test_batches_hold_a_bounded_number_of_rows_but_at_least_one_request(spool: S
 def test_a_batch_that_was_bound_never_changes_and_sequences_only_grow(tmp_path: Path) -> None:
     first = opened(tmp_path)
     first.append("predictions", "flights", 1, payload("a"))
-    bound = first.batches()
+    before = bound(first)
     writer = first.writer
     first.close()
 
     again = opened(tmp_path)
     again.append("predictions", "flights", 1, payload("b"))
-    batches = again.batches()
+    batches = bound(again)
     assert again.writer == writer
-    assert batches[0] == bound[0]
+    assert batches[0] == before[0]
     assert [p.content for p in again.payloads(batches[0])] == [b"a"]
     assert batches[1].sequence > batches[0].sequence
 
     for batch in batches:
         again.acknowledge(batch)
     again.append("predictions", "flights", 1, payload("c"))
-    assert again.batches()[0].sequence > batches[1].sequence
+    assert bound(again)[0].sequence > batches[1].sequence
     again.close()
 
 
@@ -81,7 +86,7 @@ def test_a_full_spool_refuses_and_has_room_again_after_shipping(tmp_path: Path) 
         spool.append("labels", "flights", 0, payload("b"))
     assert spool.depth().rows == 3
 
-    spool.acknowledge(spool.batches()[0])
+    spool.acknowledge(bound(spool)[0])
     spool.append("labels", "flights", 0, payload("b"))
     assert spool.depth().rows == 1
     spool.close()
@@ -102,7 +107,7 @@ def test_bytes_are_bounded_too_and_counted_again_after_a_restart(tmp_path: Path)
 
 def test_a_batch_may_be_divided_and_buried(spool: Spool) -> None:
     spool.append("predictions", "flights", 1, payload("ab", 2))
-    batch = spool.batches()[0]
+    batch = bound(spool)[0]
 
     spool.divide(batch, [[payload("a")], [payload("b")]])
     first, second = spool.batches()
@@ -165,7 +170,7 @@ def test_threads_append_while_another_ships(tmp_path: Path) -> None:
     shipped: list[bytes] = []
 
     def ship() -> None:
-        for batch in spool.batches(max_rows=50):
+        for batch in bound(spool, max_rows=50):
             shipped.extend(p.content for p in spool.payloads(batch))
             spool.acknowledge(batch)
 
