@@ -28,7 +28,7 @@ from reports.model import (
 )
 
 ASSETS = Path(__file__).parent / "assets"
-RUN_STATES = ("queued", "running", "promoted", "kept", "inconclusive", "held", "failed")
+RUN_STATES = ("queued", "running", "succeeded", "refused", "failed", "cancelled", "held")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,12 +171,12 @@ def _environment() -> Environment:
             (
                 words,
                 "ago count day elapsed listed metric_name number p_value plain sentence share "
-                "signed span when",
+                "seconds signed span when",
             ),
             (
                 sentences,
-                "delivery_tone headline incident_tone limits null_surge run_title run_tone "
-                "strip_span verdict",
+                "delivery_tone headline incident_name incident_tone limit_of null_surge run_state "
+                "run_title run_tone strip_span verdict",
             ),
         )
         for name in names.split()

@@ -20,13 +20,13 @@ from reports.model import (
 from watchkeeper.window import Window
 
 _RUN_TONES: Mapping[str, str] = {
-    "promoted": "healthy",
+    "succeeded": "healthy",
     "failed": "critical",
     "held": "warning",
     "refused": "warning",
     "queued": "running",
     "running": "running",
-    "evaluating": "running",
+    "escalated": "warning",
 }
 _DELIVERY_TONES: Mapping[str, str] = {
     "sent": "healthy",
@@ -65,34 +65,33 @@ def _side(point: TimelinePoint) -> str:
 
 
 def verdict(found: EvaluationView) -> str:
-    """Say how the challenger did against the champion, and what follows."""
-    metric = words.metric_name(found.metric)
+    """Say how the challenger did against the champion."""
     if found.difference is None:
-        return found.reason or f"No verdict on {metric}."
-    change = "gains" if found.difference >= 0 else "loses"
-    text = f"The challenger {change} {words.number(abs(found.difference))} {metric}"
+        return words.sentence(found.reason) or "There is no verdict."
+    side = "lower" if found.difference >= 0 else "higher"
+    loss = words.metric_name(found.metric)
+    text = f"The challenger’s {loss} is {side} by {words.number(abs(found.difference))}"
     if found.lower is not None and found.upper is not None:
         text += f" (95 % interval {words.number(found.lower)} to {words.number(found.upper)})"
-    text += f" on the same {words.count(found.rows)} newest labelled rows"
-    return f"{text}: {words.plain(found.verdict)}."
+    days = f" of {found.days} days" if found.days else ""
+    return f"{text} on the same {words.count(found.rows)} newest labelled rows{days}."
 
 
-def limits(found: Finding) -> str:
-    """Write the limits that a finding was held against.
+def limit_of(found: Finding) -> str:
+    """Write the limit that a finding was held against; a dash when there is none."""
+    return words.number(found.limit)
 
-    Examples
-    --------
-    >>> from monitor.model import Family
-    >>> limits(Finding(status=CheckStatus.CRITICAL, family=Family.PERFORMANCE,
-    ...                check="performance", reason="", limit_lower=0.711))
-    '≥ 0.711'
-    """
-    low, high = found.limit_lower, found.limit_upper
-    if low is not None and high is not None:
-        return f"{words.number(low)} – {words.number(high)}"
-    if low is not None:
-        return f"≥ {words.number(low)}"
-    return "–" if high is None else f"≤ {words.number(high)}"
+
+def incident_name(row: IncidentRow) -> str:
+    """Return what people call an incident: ``INC-0142``."""
+    return f"INC-{int(row.id):04d}" if row.id.isdecimal() else row.id
+
+
+def run_state(row: RunRow) -> str:
+    """Name what came of a run; a success says what it led to."""
+    if row.state != "succeeded" or row.evaluation is None:
+        return words.plain(row.state)
+    return {"promote": "promoted", "keep": "champion kept"}.get(row.evaluation.verdict, "succeeded")
 
 
 def strip_span(strip: DriftStrip, zone: str) -> str:
@@ -103,7 +102,7 @@ def strip_span(strip: DriftStrip, zone: str) -> str:
 
 def run_title(row: RunRow) -> str:
     """Name a run, or the decision not to have one."""
-    return f"Held retrain {row.id}" if row.held else f"Retrain run {row.id}"
+    return words.sentence(row.id.replace("-", " no. ")) if row.held else f"Run {row.id}"
 
 
 def run_tone(row: RunRow) -> str:

@@ -19,6 +19,7 @@ NAMES = {
     "rmse": "root mean squared error",
     "r2": "R²",
     "f1": "F1",
+    "squared_error": "squared error",
     "psi": "PSI",
     "jensen_shannon": "Jensen–Shannon distance",
 }
@@ -207,6 +208,17 @@ def elapsed(duration: timedelta) -> str:
         elif parts:
             break
     return " ".join(parts[:2])
+
+
+def seconds(value: float) -> str:
+    """Return a short wait.
+
+    Examples
+    --------
+    >>> seconds(0.42), seconds(90.0)
+    ('0.4 s', '1 min 30 s')
+    """
+    return f"{max(0.0, value):.1f} s" if value < 10 else elapsed(timedelta(seconds=value))
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -14,6 +14,7 @@ from reports.model.drift import (
 from reports.model.incidents import (
     AuditEntry,
     DeliveryRow,
+    Filter,
     IncidentRow,
     IncidentsView,
     IncidentView,
@@ -52,6 +53,7 @@ __all__ = [
     "EvaluationView",
     "FeatureCard",
     "FeaturesView",
+    "Filter",
     "Finding",
     "Health",
     "IncidentRow",

@@ -94,6 +94,5 @@ class Finding:
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
-    limit_lower: float | None = None
-    limit_upper: float | None = None
+    limit: float | None = None
     window: Window | None = None

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from monitor.model import Family
 from reports.model.drift import Finding
 from reports.model.paging import Paging
 from reports.model.performance import Timeline
 from reports.model.runs import RunRow
+
+
+class Filter(StrEnum):
+    """Which incidents of a list are wanted."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +46,7 @@ class IncidentsView:
     rows: tuple[IncidentRow, ...]
     paging: Paging
     as_of: datetime
-    state: str = "open"
+    state: Filter = Filter.OPEN
     model: str = ""
     family: str = ""
     open_total: int = 0
@@ -57,17 +66,27 @@ class AuditEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryRow:
-    """One message of an incident and what became of it."""
+    """One message of an incident and what became of it.
+
+    Parameters
+    ----------
+    at
+        Event time at which it was ordered.
+    waited
+        Seconds of wall time until it had arrived; None while it has not.
+    note
+        What is unusual about its arrival.
+    """
 
     id: str
     destination: str
     kind: str
     state: str
     attempts: int
-    enqueued_at: datetime | None = None
-    sent_at: datetime | None = None
+    at: datetime
+    waited: float | None = None
     error: str | None = None
-    link: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -121,7 +121,6 @@ class VersionRow:
     artifact_format: str
     artifact_sha256: str
     generation: int
-    columns: int = 0
     metrics: tuple[tuple[str, float], ...] = ()
     training_run_id: int | None = None
     champion: bool = False

@@ -15,13 +15,18 @@ class EvaluationView:
 
     Parameters
     ----------
+    metric
+        A loss of one row; lower is better.
+    champion, challenger
+        Its mean.
     difference, lower, upper
-        Gain of the challenger and its 95 % interval; positive is better.
+        ``champion - challenger`` and its 95 % interval; positive: the challenger is better.
     """
 
     verdict: str
     metric: str
     rows: int
+    days: int | None = None
     champion: float | None = None
     challenger: float | None = None
     difference: float | None = None

@@ -277,10 +277,11 @@ def example_incidents() -> tuple[IncidentRow, ...]:
 def example_runs() -> tuple[RunRow, ...]:
     evaluation = EvaluationView(
         verdict="promote",
-        metric="roc_auc",
+        metric="log_loss",
         rows=4213,
-        champion=0.6987,
-        challenger=0.7312,
+        days=14,
+        champion=0.5312,
+        challenger=0.4987,
         difference=0.0325,
         lower=0.0211,
         upper=0.0440,
@@ -289,7 +290,7 @@ def example_runs() -> tuple[RunRow, ...]:
         id="12",
         model="flights",
         zone=NEW_YORK,
-        state="promoted",
+        state="succeeded",
         cause="excess_loss",
         reason="Expected excess loss of 212 until the next chance exceeds the cost of 150.",
         requested_at=START + 60 * DAY,
@@ -301,7 +302,7 @@ def example_runs() -> tuple[RunRow, ...]:
     return (
         replace(
             promoted,
-            id="14",
+            id="held-14",
             state="held",
             held=True,
             version=None,
@@ -323,7 +324,7 @@ def example_runs() -> tuple[RunRow, ...]:
         replace(
             promoted,
             id="11",
-            state="kept",
+            state="refused",
             evaluation=replace(
                 evaluation, verdict="keep", difference=-0.004, lower=-0.02, upper=0.011
             ),
@@ -382,7 +383,6 @@ def example_model() -> ModelView:
                 artifact_format="skops",
                 artifact_sha256="9f31c2" + "ab" * 29,
                 generation=1,
-                columns=17,
                 metrics=(("roc_auc", 0.7312), ("log_loss", 0.4871)),
                 training_run_id=12,
                 champion=True,
@@ -393,7 +393,6 @@ def example_model() -> ModelView:
                 artifact_format="onnx",
                 artifact_sha256="00ff" * 16,
                 generation=1,
-                columns=17,
                 metrics=(("roc_auc", 0.7311),),
             ),
         ),
@@ -450,8 +449,8 @@ def example_incident_view() -> IncidentView:
                 kind="root",
                 state="sent",
                 attempts=1,
-                enqueued_at=at,
-                sent_at=at + timedelta(seconds=2),
+                at=at,
+                waited=0.42,
             ),
             DeliveryRow(
                 id="0b1c2d3e-4f50-5a47-8a8e-3f1d2c4b5a70",
@@ -459,7 +458,7 @@ def example_incident_view() -> IncidentView:
                 kind="thread",
                 state="ambiguous",
                 attempts=2,
-                enqueued_at=at + timedelta(hours=1),
+                at=at + timedelta(hours=1),
                 error="the connection was lost after the message was sent",
             ),
         ),
@@ -472,7 +471,7 @@ def example_incident_view() -> IncidentView:
                 column="wind_gust",
                 metric="null_share",
                 value=0.31,
-                limit_upper=0.05,
+                limit=0.05,
                 window=day(93),
             ),
         ),
