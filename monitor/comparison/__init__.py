@@ -1,0 +1,1 @@
+"""What one table says about another: scans, tests and data quality checks."""

@@ -1,0 +1,229 @@
+"""Read both tables: decide the kind of every column, fit bins on the reference, count both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.comparison import scan
+from monitor.comparison.columns import (
+    Family,
+    SharedColumn,
+    as_category,
+    as_length,
+    as_number,
+    raw_present,
+)
+from monitor.comparison.scan import CategoryCounts, NumberCounts
+from monitor.edges import MAX_CATEGORIES, ColumnBins, Values, fit_numbers
+from monitor.sql import select
+from monitor.tables import Table, Tables
+from watchkeeper.schema import ColumnKind
+
+#: Values of a column with very many of them that are followed one by one.
+_FOLLOWED = 100
+#: A column with more different values than this share of its rows is text, not categories.
+_UNIQUE_SHARE = 0.5
+_FEW_STRINGS = 20
+
+#: Told what is being done, and which share of that is done.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnReading:
+    """What both tables hold in one column.
+
+    Parameters
+    ----------
+    reference, current
+        Counts; None where the current values cannot be read as the reference's.
+    bins
+        For columns that are compared as numbers.
+    reference_sample, current_sample
+        Values of a random sample of rows, for columns that are compared as numbers.
+    """
+
+    column: SharedColumn
+    kind: ColumnKind
+    reference: NumberCounts | CategoryCounts | None
+    current: NumberCounts | CategoryCounts | None
+    bins: ColumnBins | None = None
+    reference_sample: Values | None = None
+    current_sample: Values | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """The two tables, opened."""
+
+    tables: Tables
+    reference: Table
+    current: Table
+
+
+def read(
+    pair: Pair, shared: Sequence[SharedColumn], *, seed: int, progress: Progress
+) -> list[ColumnReading]:
+    """Read the shared columns of both tables.
+
+    Parameters
+    ----------
+    seed
+        Of the samples.
+
+    Raises
+    ------
+    TableError
+        The data of a table is damaged.
+    """
+    columns = _settled(pair, shared)
+    kinds = _kinds(pair, columns, seed=seed)
+    readable = [column for column in columns if column.readable]
+    numbers = [column for column in readable if kinds[column.name] is not ColumnKind.CATEGORICAL]
+    categories = [column for column in readable if kinds[column.name] is ColumnKind.CATEGORICAL]
+    found = _read_numbers(pair, numbers, kinds, seed=seed, progress=progress)
+    for done, column in enumerate(categories):
+        progress("counting categories", done / len(categories))
+        found[column.name] = _read_categories(pair, column, seed=seed)
+    return [
+        found.get(column.name)
+        or ColumnReading(column=column, kind=kinds[column.name], reference=None, current=None)
+        for column in columns
+    ]
+
+
+def _settled(pair: Pair, shared: Sequence[SharedColumn]) -> list[SharedColumn]:
+    """Give columns that hold only nulls the other table's type, for they have none of their own."""
+    changed = [column for column in shared if column.changed]
+    if not changed:
+        return list(shared)
+    settled: dict[str, SharedColumn] = {}
+    counts = [
+        pair.tables.query(table, select(raw_present(changed), table.source))[0]
+        for table in (pair.reference, pair.current)
+    ]
+    for column, before, now in zip(changed, *counts, strict=True):
+        if not now:
+            settled[column.name] = replace(column, current=column.reference)
+        elif not before:
+            settled[column.name] = replace(column, reference=column.current)
+    return [settled.get(column.name, column) for column in shared]
+
+
+def _kinds(pair: Pair, columns: Sequence[SharedColumn], *, seed: int) -> dict[str, ColumnKind]:
+    plain = {
+        Family.NUMBER: ColumnKind.NUMERICAL,
+        Family.DATETIME: ColumnKind.DATETIME,
+        Family.BOOLEAN: ColumnKind.CATEGORICAL,
+    }
+    kinds = {
+        column.name: plain[column.reference]
+        for column in columns
+        if column.reference is not Family.STRING
+    }
+    strings = [column for column in columns if column.reference is Family.STRING]
+    expressions = {
+        column.name: as_category(column.name, Family.STRING, Family.STRING) for column in strings
+    }
+    many = scan.distinct(pair.tables, pair.reference, expressions)
+    for name, values in many.items():
+        kinds[name] = ColumnKind.CATEGORICAL
+        if values > MAX_CATEGORIES:
+            expression = expressions[name]
+            followed = _follow(pair, expression, seed=seed)
+            counts = scan.count_categories(pair.tables, pair.reference, expression, only=followed)
+            if counts.others > _UNIQUE_SHARE * (counts.rows - counts.null):
+                kinds[name] = ColumnKind.TEXT
+        elif values > max(_FEW_STRINGS, _UNIQUE_SHARE * pair.reference.rows):
+            kinds[name] = ColumnKind.TEXT
+    return kinds
+
+
+def _follow(pair: Pair, expression: str, *, seed: int) -> list[str]:
+    return scan.frequent(pair.tables, pair.reference, expression, limit=_FOLLOWED, seed=seed)
+
+
+def _read_numbers(
+    pair: Pair,
+    columns: Sequence[SharedColumn],
+    kinds: Mapping[str, ColumnKind],
+    *,
+    seed: int,
+    progress: Progress,
+) -> dict[str, ColumnReading]:
+    if not columns:
+        return {}
+    sql_reference = {
+        column.name: _number_sql(column, kinds, column.reference) for column in columns
+    }
+    sql_current = {column.name: _number_sql(column, kinds, column.current) for column in columns}
+    progress("sampling", 0.0)
+    before = scan.sample(pair.tables, pair.reference, sql_reference, seed=seed)
+    progress("sampling", 0.5)
+    now = scan.sample(pair.tables, pair.current, sql_current, seed=seed)
+    bins = {name: fit_numbers(values, kind=kinds[name]) for name, values in before.items()}
+    reference = scan.count_numbers(
+        pair.tables,
+        pair.reference,
+        sql_reference,
+        bins,
+        progress=_counter(progress, "reading the reference", pair.reference, len(columns)),
+    )
+    ranges = {name: (counts.minimum, counts.maximum) for name, counts in reference.items()}
+    current = scan.count_numbers(
+        pair.tables,
+        pair.current,
+        sql_current,
+        bins,
+        ranges=ranges,
+        progress=_counter(progress, "reading the current table", pair.current, len(columns)),
+    )
+    return {
+        column.name: ColumnReading(
+            column=column,
+            kind=kinds[column.name],
+            reference=reference[column.name],
+            current=current[column.name],
+            bins=bins[column.name],
+            reference_sample=before[column.name],
+            current_sample=now[column.name],
+        )
+        for column in columns
+    }
+
+
+def _number_sql(column: SharedColumn, kinds: Mapping[str, ColumnKind], family: Family) -> str:
+    if kinds[column.name] is ColumnKind.TEXT:
+        return as_length(column.name)
+    return as_number(column.name, family, column.reference)
+
+
+def _counter(progress: Progress, what: str, table: Table, columns: int) -> scan.Progress:
+    cells = max(table.rows * columns, 1)
+    read = 0
+
+    def tell(more: int) -> None:
+        nonlocal read
+        read += more
+        progress(what, read / cells)
+
+    return tell
+
+
+def _read_categories(pair: Pair, column: SharedColumn, *, seed: int) -> ColumnReading:
+    before = as_category(column.name, column.reference, column.reference)
+    now = as_category(column.name, column.current, column.reference)
+    many = max(
+        scan.distinct(pair.tables, table, {column.name: sql})[column.name]
+        for table, sql in ((pair.reference, before), (pair.current, now))
+    )
+    only = None
+    if many > scan.MAX_LISTED:
+        only = _follow(pair, before, seed=seed)
+    return ColumnReading(
+        column=column,
+        kind=ColumnKind.CATEGORICAL,
+        reference=scan.count_categories(pair.tables, pair.reference, before, only=only),
+        current=scan.count_categories(pair.tables, pair.current, now, only=only),
+    )
