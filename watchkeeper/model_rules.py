@@ -59,8 +59,8 @@ class Retrain(Section):
     """When and how a new version is trained."""
 
     command: str = Field(
-        description="`file.py:function` in the project, or a command that reads "
-        "$WATCHKEEPER_RUN/context.json and writes $WATCHKEEPER_RUN/artifact/."
+        description="`file.py:function` in the project, or a command that leaves "
+        "`artifact/model.skops` in the folder that $WATCHKEEPER_RUN names."
     )
     data: str | None = Field(
         default=None,

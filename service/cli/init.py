@@ -18,8 +18,8 @@ def init(directory: Directory, template: Template = "example") -> None:
     """Write a project that runs as it is: settings, a model, training code, training data."""
     if template not in TEMPLATES:
         raise NotFoundError("template", template, known=sorted(TEMPLATES))
-    files = create(directory, template)
+    files = [path.relative_to(directory.absolute()) for path in create(directory, template)]
     typer.echo(f"wrote {len(files)} files to {directory}:")
     for path in files:
-        typer.echo(f"  {path.relative_to(directory)}")
+        typer.echo(f"  {path}")
     typer.echo(f"\nnext: cd {directory} && watchkeeper check && watchkeeper up")

@@ -44,6 +44,15 @@ def test_an_empty_folder_is_filled_and_parents_are_made(tmp_path: Path) -> None:
     assert create(tmp_path / "deep" / "er")
 
 
+def test_a_folder_may_be_named_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["init", "loans"]) == 0
+    assert capsys.readouterr().out.startswith("wrote 7 files to loans:\n  .gitignore\n")
+
+
 def test_it_refuses_to_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 
