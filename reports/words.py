@@ -69,11 +69,13 @@ def number(value: float | None, digits: int = 3) -> str:
     --------
     >>> number(0.70312), number(1234567.0), number(0.00001234), number(None), number(41.2345)
     ('0.703', '1,234,567', '1.23e-05', '–', '41.23')
+    >>> number(-0.5), number(10.0)
+    ('−0.500', '10')
     """
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
-    if size >= 1000 or (size == int(size) and size >= 1):
+    if size >= 1000 or size == int(size):
         return f"{value:,.0f}".replace("-", "−")
     if size and size < 10**-digits:
         return f"{value:.2e}"

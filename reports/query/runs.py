@@ -111,20 +111,25 @@ def facts(row: RetrainRunRow | None) -> tuple[tuple[str, str], ...]:
 
 
 def quarantined(
-    session: Session, model: str, start: datetime, end: datetime
+    session: Session, model: str, start: datetime | None, end: datetime
 ) -> tuple[Quarantine, ...]:
-    """Return the windows of a model in ``[start, end)`` that are kept out of training."""
+    """Return the newest windows that are kept out of training, oldest first.
+
+    Parameters
+    ----------
+    start, end
+        Only windows that start in ``[start, end)``; None for no earliest one.
+    """
     row = QuarantinedWindowRow
-    rows = session.scalars(
-        select(row)
-        .where(row.model == model, row.window_start >= start, row.window_start < end)
-        .order_by(row.window_start)
-        .limit(_MOST_WINDOWS)
-    )
-    return tuple(
+    wanted = select(row).where(row.model == model, row.window_start < end)
+    if start is not None:
+        wanted = wanted.where(row.window_start >= start)
+    rows = session.scalars(wanted.order_by(row.window_start.desc()).limit(_MOST_WINDOWS))
+    found = [
         Quarantine(window=Window(start=each.window_start, end=each.window_end), reason=each.reason)
         for each in rows
-    )
+    ]
+    return tuple(reversed(found))
 
 
 def _both(model: str, state: str) -> CompoundSelect[Any]:

@@ -18,6 +18,12 @@ def names(session: Session) -> list[str]:
     return list(session.scalars(select(tables.ModelVersionRow.name).distinct()))
 
 
+def exists(session: Session, model: str) -> bool:
+    """Return whether a model has a version."""
+    row = tables.ModelVersionRow
+    return session.scalar(select(row.version).where(row.name == model).limit(1)) is not None
+
+
 def champions(session: Session, models: Collection[str]) -> dict[str, DeploymentRow]:
     """Return the line of the ledger that is in force for each of these models."""
     row = tables.DeploymentRow
