@@ -22,6 +22,8 @@ from watchkeeper.schema import ColumnKind
 
 #: Share of later rows that tells a clock, which only runs on, from a date that can drift.
 _LATER = 0.9
+#: Only columns with a smaller p-value are looked at for a changed unit or swapped values.
+_MOVED = 0.001
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,15 +215,32 @@ def _quality(
     found += quality.schema(pair.reference, pair.current, wanted)
     for one in judged:
         found += quality.of_column(one.reading, columns=len(judged))
+    found = [one for one in found if not _stands_still(pair, one)]
     found += _from_samples(judged)
+    clocks = [
+        one.reading.column.name
+        for one in judged
+        if one.reading.kind is ColumnKind.DATETIME
+        and not one.reading.column.changed
+        and _runs_on(one.reading)
+    ]
+    found += filter(None, (rows.volume(pair, clock) for clock in clocks[:1]))
     names = [name for name in pair.reference.types if name in pair.current.types]
     copies = rows.duplicates(pair, names, alpha=quality.level(1))
     return [*found, copies] if copies else found
 
 
+def _stands_still(pair: Pair, finding: QualityFinding) -> bool:
+    """Whether a column that looks stale is one whose values stand still by habit."""
+    return (
+        finding.check == "stale"
+        and finding.column is not None
+        and rows.repeats_by_habit(pair, finding.column)
+    )
+
+
 def _from_samples(judged: Sequence[_Judged]) -> list[QualityFinding]:
     """Look for changed units, swapped columns and lost decimals where something is different."""
-    level = quality.level(len(judged))
     samples = {
         one.reading.column.name: (
             _finite(one.reading.reference_sample),
@@ -234,7 +253,7 @@ def _from_samples(judged: Sequence[_Judged]) -> list[QualityFinding]:
         one.reading.column.name
         for one in judged
         if one.tested is not None
-        and one.tested.outcome.p_value <= max(level, 1e-4)
+        and one.tested.outcome.p_value <= _MOVED
         and one.reading.column.name in samples
     ]
     found = units.swapped(

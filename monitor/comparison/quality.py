@@ -18,6 +18,8 @@ _FALSE_FINDINGS = 0.01
 _CHECKS = 6
 #: A smaller share of rows is not worth a word; a larger one is critical.
 _NULL_RISE = (0.05, 0.25)
+#: Of the reference's own share: where most rows are null, their number varies by habit.
+_NULL_HABIT = 0.1
 _NULL_FIRST = 0.002
 _OUTSIDE = (0.005, 0.10)
 _UNSEEN = (0.005, 0.10)
@@ -91,6 +93,7 @@ def null_surge(
     """Find a share of missing values that rose by more than chance and more than a little."""
     rise = after.missing / after.rows - before.missing / before.rows
     least = _NULL_RISE[0] if before.missing else _NULL_FIRST
+    least += _NULL_HABIT * before.missing / before.rows
     if (
         rise < least
         or more_in_current(before.rows, after.rows, before.missing, after.missing) > alpha

@@ -1,12 +1,15 @@
-"""Findings about whole rows: copies that the reference does not have."""
+"""Findings that need whole rows or their order: copies, runs of one value, rows per day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from monitor.comparison.model import QualityFinding
 from monitor.comparison.rare import more_in_current
 from monitor.comparison.reading import Pair
+from monitor.edges import Values
 from monitor.model import CheckStatus
 from monitor.sql import identifier, select
 from monitor.tables import Table
@@ -14,6 +17,10 @@ from monitor.tables import Table
 _RISE = (0.05, 0.5)
 #: Rows whose hashes are kept at a time; of longer tables, those whose hash falls into one class.
 _HASHES = 1_000_000
+#: Change of the rows on a typical day that is worth a word, and the one that is critical.
+_VOLUME = (0.2, 0.5)
+_USUAL_DAYS = (0.01, 0.99)
+_FEWEST_DAYS, _FEWEST_CURRENT_DAYS, _MOST_DAYS = 7, 3, 40_000
 
 
 def duplicates(pair: Pair, names: Sequence[str], *, alpha: float) -> QualityFinding | None:
@@ -55,3 +62,64 @@ def _copies(pair: Pair, table: Table, names: Sequence[str], rows: int) -> tuple[
     )
     seen, different = pair.tables.query(table, query)[0]
     return int(seen - different), int(seen)
+
+
+def repeats_by_habit(pair: Pair, name: str) -> bool:
+    """Whether the reference, in its own order, has runs of one value that are about as long.
+
+    A season or a monthly index stands still for long, and is not stale when it does so again.
+    """
+    numbered = select(
+        [f"{identifier(name)} AS v", "row_number() OVER () AS i"], pair.reference.source
+    )
+    starts = select(
+        ["v", "i", "v IS DISTINCT FROM lag(v) OVER (ORDER BY i) AS starts"], f"({numbered})"
+    )
+    runs = select(["sum(starts::INT) OVER (ORDER BY i) AS run"], f"({starts})")
+    lengths = select(["count(*) AS length"], f"({runs})", "GROUP BY run")
+    longest = pair.tables.query(pair.reference, select(["max(length)"], f"({lengths})"))[0][0]
+    return int(longest) >= pair.current.rows / 2
+
+
+def volume(pair: Pair, clock: str) -> QualityFinding | None:
+    """Find days with far fewer or far more rows than the reference's days.
+
+    Parameters
+    ----------
+    clock
+        A datetime column in which the current rows come after the reference's, or before them.
+    """
+    before, now = (_rows_per_day(pair, table, clock) for table in (pair.reference, pair.current))
+    if len(before) < _FEWEST_DAYS or len(now) < _FEWEST_CURRENT_DAYS:
+        return None
+    usual, typical = float(np.median(before)), float(np.median(now))
+    low, high = np.quantile(before, _USUAL_DAYS)
+    change = typical / usual - 1
+    if abs(change) < _VOLUME[0] or low <= typical <= high:
+        return None
+    return QualityFinding(
+        column=clock,
+        check="volume",
+        status=CheckStatus.CRITICAL if abs(change) >= _VOLUME[1] else CheckStatus.WARNING,
+        detail=f"{typical:,.0f} rows on a typical day, {usual:,.0f} in the reference",
+    )
+
+
+def _rows_per_day(pair: Pair, table: Table, clock: str) -> Values:
+    """Return the rows of each whole day, from the first to the last; days without rows are 0."""
+    day = f"epoch_us({identifier(clock)}) // 86400000000"
+    counts = dict(
+        pair.tables.query(
+            table,
+            select(
+                [f"{day} AS day", "count(*)"],
+                table.source,
+                f"WHERE {identifier(clock)} IS NOT NULL GROUP BY 1",
+            ),
+        )
+    )
+    if not counts or max(counts) - min(counts) > _MOST_DAYS:
+        return np.empty(0)
+    # The first and the last day may be cut by where the table begins and ends.
+    days = range(min(counts) + 1, max(counts))
+    return np.array([counts.get(day, 0) for day in days], dtype=np.float64)
