@@ -9,14 +9,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from monitor.model import CheckStatus, EvaluatedWindow, Family
-from retrain.excess import per_row_loss
 from retrain.gate import broken_because
 from retrain.memory import Decisions, PolicyMemory, Quarantine
 from retrain.model import (
     Action,
     ConsideredWindow,
     Judgement,
-    PolicyState,
     RetrainDecision,
     RetrainRun,
     Situation,
@@ -25,12 +23,11 @@ from retrain.model import (
 )
 from retrain.policy import judge
 from retrain.repository import RetrainRuns
-from retrain.split import fits_of
+from retrain.terms import loss_of, state_of, terms_of
 from watchkeeper.errors import ConfigurationError, ConflictError
-from watchkeeper.model_settings import ModelSettings, Retrain
+from watchkeeper.model_settings import ModelSettings
 from watchkeeper.registry.model import ModelVersion
 from watchkeeper.registry.repository import Deployments, ModelVersions
-from watchkeeper.tolerance import Better
 
 #: Half the width of a 95 % interval, in standard errors.
 _NORMAL = 1.96
@@ -120,27 +117,6 @@ def request_run(
     )
 
 
-def terms_of(settings: ModelSettings) -> Terms | None:
-    """Return what the owner has set about retraining; None when nothing."""
-    if settings.retrain is None:
-        return None
-    retrain: Retrain = settings.retrain
-    return Terms(
-        policy=retrain.policy,
-        metric=settings.tolerance.metric,
-        cost=retrain.cost,
-        cooldown=retrain.cooldown,
-        minimum_labels=retrain.minimum_labels,
-        fits=fits_of(retrain.window),
-    )
-
-
-def level_of(version: ModelVersion, settings: ModelSettings) -> float | None:
-    """Return the loss of a row that a version promised when it was registered, if it did."""
-    value = version.metrics.get(settings.tolerance.metric)
-    return None if value is None else _loss(value, settings)
-
-
 def _follow(
     session: Session, evaluated: EvaluatedWindow, situation: Situation, *, input_incident_open: bool
 ) -> RetrainDecision:
@@ -203,12 +179,8 @@ def _queue(
 def _situation(
     session: Session, terms: Terms, champion: ModelVersion, settings: ModelSettings, now: datetime
 ) -> Situation:
+    state = state_of(session, settings)
     memory = PolicyMemory(session)
-    state = memory.state(champion.name)
-    if state is None:
-        first = ModelVersions(session).of(champion.name)[0]
-        state = PolicyState(model=champion.name, level=level_of(first, settings))
-        memory.remember(state)
     away = {quarantined.window for quarantined in Quarantine(session).of(champion.name)}
     windows = memory.windows(champion.name, champion.version, state.spent_until)
     return Situation(
@@ -237,7 +209,7 @@ def _considered(evaluated: EvaluatedWindow, settings: ModelSettings) -> Consider
         found = result.measurement
         whole = found.column is None and found.segment is None
         if found.metric == settings.tolerance.metric and whole and found.value is not None:
-            loss, labels = _loss(found.value, settings), found.n_current or evaluated.labels
+            loss, labels = loss_of(found.value, settings), found.n_current or evaluated.labels
             if found.lower is not None and found.upper is not None:
                 error = (found.upper - found.lower) / (2 * _NORMAL)
     if not evaluated.labels_mature:
@@ -251,10 +223,6 @@ def _considered(evaluated: EvaluatedWindow, settings: ModelSettings) -> Consider
         standard_error=error,
         drifted=any(result.status is CheckStatus.CRITICAL for result in drift),
     )
-
-
-def _loss(value: float, settings: ModelSettings) -> float:
-    return per_row_loss(value, higher_is_better=settings.tolerance.better is Better.HIGHER)
 
 
 def _recorded(session: Session, decision: RetrainDecision, key: str) -> RetrainDecision:

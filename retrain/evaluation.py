@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -141,6 +141,29 @@ def _brier(truth: Array, proba: Array) -> Array:
     else:
         losses = np.square(proba - np.eye(proba.shape[1])[truth]).sum(axis=1)
     return losses
+
+
+def guard(
+    evaluation: Evaluation, *, metric: str, champion: float, challenger: float, higher: bool
+) -> Evaluation:
+    """Return the evaluation without a promotion that would worsen the metric of the tolerance.
+
+    A better log loss may come from calibration alone; where the owner asked for a ranking, the
+    challenger must not rank worse on the same rows.
+
+    Parameters
+    ----------
+    champion, challenger
+        The metric of either on the same rows.
+    higher
+        Whether higher is better.
+    """
+    worse = challenger < champion if higher else challenger > champion
+    if evaluation.verdict is not Verdict.PROMOTE or not worse:
+        return evaluation
+    found = f"{metric.replace('_', ' ')} is worse: {challenger:.4f} against {champion:.4f}"
+    reason = f"{evaluation.reason}, but its {found}"
+    return replace(evaluation, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def compare(champion: Array, challenger: Array, days: Array, *, metric: str) -> Evaluation:

@@ -26,8 +26,9 @@ LIVE = (RunState.QUEUED, RunState.RUNNING)
 
 
 class Trigger(StrEnum):
-    """What asked for a run."""
+    """What asked for a run; ``first`` is the training of a model's first version."""
 
+    FIRST = "first"
     SCHEDULE = "schedule"
     DRIFT = "drift"
     EXCESS_LOSS = "excess_loss"

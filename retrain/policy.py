@@ -51,29 +51,6 @@ def judge(situation: Situation) -> Judgement:
     return _pause(situation, judgement)
 
 
-def check_policy(text: str) -> str:
-    """Return the policy's name and argument as given.
-
-    Raises
-    ------
-    ValueError
-        It is not one of the table, or its argument is missing, wrong or not wanted.
-
-    Examples
-    --------
-    >>> check_policy("schedule:30d")
-    'schedule:30d'
-    """
-    name, _, argument = text.partition(":")
-    if name not in POLICIES:
-        raise ValueError(f"expected one of {', '.join(sorted(POLICIES))}, got {text!r}")
-    if name == "schedule":
-        parse_duration(argument)
-    elif argument:
-        raise ValueError(f"policy {name!r} takes no argument, got {text!r}")
-    return text
-
-
 def attempt_cost(terms: Terms) -> float:
     """Return what one attempt costs with the search it makes.
 

@@ -17,7 +17,7 @@ from retrain.model import (
     Situation,
     Terms,
 )
-from retrain.policy import POLICIES, attempt_cost, check_policy, judge
+from retrain.policy import POLICIES, attempt_cost, judge
 from watchkeeper.window import Window
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
@@ -183,12 +183,6 @@ def test_noise_about_the_level_does_not_add_up() -> None:
 def test_scores_count_by_their_distance_from_one() -> None:
     assert per_row_loss(0.9, higher_is_better=True) == pytest.approx(0.1)
     assert per_row_loss(12.5, higher_is_better=False) == 12.5
-
-
-@pytest.mark.parametrize("text", ["always", "schedule", "schedule:soon", "drift:7d", ""])
-def test_it_refuses_a_policy_that_it_does_not_know(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected|takes no argument"):
-        check_policy(text)
 
 
 def test_every_policy_of_the_table_is_documented() -> None:
