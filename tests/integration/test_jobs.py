@@ -61,7 +61,7 @@ def test_a_fire_time_becomes_one_run_however_many_schedulers_try(engine: Engine)
 def test_the_oldest_run_is_claimed_first_and_only_once(engine: Engine) -> None:
     with write(engine) as session:
         for hour in (2, 0, 1):
-            JobRuns(session).materialise("tick", NOON + hour * HOUR)
+            JobRuns(session).materialise(f"tick:{hour}", NOON + hour * HOUR)
 
     taken = [claim(engine) for _ in range(4)]
 
@@ -76,6 +76,57 @@ def test_two_open_transactions_never_claim_the_same_run(postgres_engine: Engine)
         taken = [JobRuns(session).claim("a", 60) for session in (first, second, second)]
 
     assert [run and run.schedule_id for run in taken] == ["one", "two", None]
+
+
+def test_a_schedule_has_one_run_at_a_time(engine: Engine) -> None:
+    with write(engine) as session:
+        for hour in (0, 1):
+            JobRuns(session).materialise("tick", NOON + hour * HOUR)
+    first = claimed(engine)
+    assert claim(engine, "other") is None
+
+    with write(engine) as session:
+        JobRuns(session).finish(first)
+    assert claimed(engine, "other").fire_time == NOON + HOUR
+
+
+def test_claims_at_once_take_one_run_of_each_schedule(engine: Engine) -> None:
+    with write(engine) as session:
+        for hour in range(4):
+            for schedule in ("one", "two", "three"):
+                JobRuns(session).materialise(schedule, NOON + hour * HOUR)
+    taken: list[Claim | None] = []
+    start = threading.Barrier(6)
+
+    def take() -> None:
+        start.wait()
+        taken.append(claim(engine))
+
+    claimants = [threading.Thread(target=take) for _ in range(6)]
+    for claimant in claimants:
+        claimant.start()
+    for claimant in claimants:
+        claimant.join()
+
+    held = sorted(run.schedule_id for run in taken if run is not None)
+    assert len(held) == len(set(held))
+    assert all(run is None or run.fire_time == NOON for run in taken)
+    while (more := claim(engine)) is not None:
+        held.append(more.schedule_id)
+    assert sorted(held) == ["one", "three", "two"]
+
+
+def test_a_part_of_an_effect_is_fenced_as_well(engine: Engine) -> None:
+    due(engine, "tick")
+    first = claimed(engine, "first", EXPIRED)
+    with write(engine) as session:
+        JobRuns(session).fence(first)
+    second = claimed(engine, "second")
+
+    with write(engine) as session:
+        JobRuns(session).fence(second)
+    with pytest.raises(LeaseLostError), write(engine) as session:
+        JobRuns(session).fence(first)
 
 
 def test_only_the_schedules_asked_for_are_claimed(engine: Engine) -> None:
@@ -271,7 +322,7 @@ def test_each_effect_is_committed_once_though_workers_die_and_freeze(
         session.execute(text("CREATE TABLE effects (slot TEXT, token INTEGER, name TEXT)"))
         session.execute(text("CREATE TABLE lost (name TEXT)"))
         for slot in range(SLOTS):
-            JobRuns(session).materialise("slot", NOON + slot * HOUR)
+            JobRuns(session).materialise(f"slot:{slot}", NOON + slot * HOUR)
 
     with workers(database_url, tmp_path) as (killed, frozen, others):
         wait_for(tmp_path / "killed", tmp_path / "frozen")

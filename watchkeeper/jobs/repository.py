@@ -10,61 +10,36 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
-    CheckConstraint,
     ColumnElement,
     CursorResult,
+    Delete,
     Float,
-    Index,
-    Integer,
-    String,
-    UniqueConstraint,
     Update,
     and_,
     delete,
+    exists,
+    false,
     func,
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
 
-from watchkeeper.database import Base, UtcDateTime, now_sql
+from watchkeeper.database import now_sql
 from watchkeeper.errors import LeaseLostError
 from watchkeeper.jobs.model import Claim, Run, RunState, back_off
+from watchkeeper.jobs.rows import LONGEST_ERROR, RunRow
 
-WALL = "wall time, database clock"
-LONGEST_ERROR = 1000
-
-
-class RunRow(Base):
-    """One fire time of one schedule."""
-
-    __tablename__ = "runs"
-    __table_args__ = (
-        UniqueConstraint("schedule_id", "fire_time"),
-        Index("ix_runs_state_fire_time", "state", "fire_time"),
-        CheckConstraint("state IN ('due', 'running', 'done', 'failed')", name="state_is_known"),
-        CheckConstraint(
-            "state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)",
-            name="running_has_a_lease",
-        ),
-    )
-
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    schedule_id: Mapped[str] = mapped_column(String(200))
-    fire_time: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
-    state: Mapped[str] = mapped_column(String(10), default=RunState.DUE)
-    owner: Mapped[str | None] = mapped_column(String(200))
-    lease_until: Mapped[float | None] = mapped_column(Float, comment=WALL)
-    not_before: Mapped[float] = mapped_column(Float, default=0.0, comment=WALL)
-    finished_at: Mapped[float | None] = mapped_column(Float, comment=WALL)
-    token: Mapped[int] = mapped_column(Integer, default=0)
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    max_attempts: Mapped[int] = mapped_column(Integer, default=5)
-    error: Mapped[str | None] = mapped_column(String(LONGEST_ERROR))
+#: Prefix, or prefixes, of schedules; None for all.
+Schedules = str | tuple[str, ...] | None
+#: Claims that may collide with others before one gives up until the next round.
+ATTEMPTS = 20
 
 
 class JobRuns:
@@ -75,9 +50,8 @@ class JobRuns:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        dialect = session.get_bind().dialect.name
-        self._insert: Any = sqlite_insert if dialect == "sqlite" else postgresql_insert
-        self._now: ColumnElement[float] = literal_column(f"({now_sql(dialect)})", Float)
+        self._dialect = session.get_bind().dialect.name
+        self._now: ColumnElement[float] = literal_column(f"({now_sql(self._dialect)})", Float)
 
     def materialise(self, schedule_id: str, fire_time: datetime, *, max_attempts: int = 5) -> bool:
         """Make a fire time a run that is due; any number of schedulers may try.
@@ -87,18 +61,19 @@ class JobRuns:
         bool
             False when the run was there already.
         """
+        insert: Any = sqlite_insert if self._dialect == "sqlite" else postgresql_insert
         added = self._session.scalar(
-            self._insert(RunRow)
+            insert(RunRow)
             .values(schedule_id=schedule_id, fire_time=fire_time, max_attempts=max_attempts)
             .on_conflict_do_nothing(index_elements=["schedule_id", "fire_time"])
             .returning(RunRow.id)
         )
         return added is not None
 
-    def claim(
-        self, owner: str, lease: float, schedules: str | tuple[str, ...] | None = None
-    ) -> Claim | None:
+    def claim(self, owner: str, lease: float, schedules: Schedules = None) -> Claim | None:
         """Take the oldest run that is due, or whose owner let its lease run out.
+
+        A schedule has one run at a time: while one is running, its later ones wait.
 
         Parameters
         ----------
@@ -112,24 +87,11 @@ class JobRuns:
         Claim or None
             None when there is nothing to do now.
         """
-        self._give_up(schedules)
-        oldest = (
-            select(RunRow.id)
-            .where(
-                or_(
-                    and_(RunRow.state == RunState.DUE, RunRow.not_before <= self._now),
-                    and_(RunRow.state == RunState.RUNNING, RunRow.lease_until < self._now),
-                ),
-                _of(schedules),
-            )
-            .order_by(RunRow.fire_time, RunRow.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
-        row = self._session.execute(
-            update(RunRow)
-            .where(RunRow.id == oldest)
+        # A run that kills its worker each time would otherwise be taken up again for ever.
+        given_up = self._failed("its worker stopped answering, time and again; given up")
+        self._changed(_hopeless(self._now, schedules).values(**given_up))
+        take = (
+            _oldest(self._now, schedules)
             .values(
                 state=RunState.RUNNING,
                 owner=owner,
@@ -139,20 +101,20 @@ class JobRuns:
             )
             .returning(RunRow.schedule_id, RunRow.fire_time, RunRow.token, RunRow.attempts)
             .execution_options(synchronize_session=False)
-        ).one_or_none()
-        if row is None:
-            return None
-        return Claim(
-            schedule_id=row.schedule_id,
-            fire_time=row.fire_time,
-            owner=owner,
-            token=row.token,
-            attempt=row.attempts,
         )
+        for _ in range(ATTEMPTS):
+            try:
+                with self._session.begin_nested():
+                    taken = self._session.execute(take).one_or_none()
+            except IntegrityError:
+                # Somebody took another run of the same schedule at the same moment.
+                continue
+            return None if taken is None else _to_claim(owner, *taken)
+        return None
 
     def heartbeat(self, claim: Claim, lease: float) -> bool:
         """Extend the lease to ``lease`` seconds from now; False when it has passed to another."""
-        return self._touch(claim, lease_until=self._now + lease)
+        return self._changed(_held(claim).values(lease_until=self._now + lease)) == 1
 
     def finish(self, claim: Claim) -> None:
         """Mark the run done; call it in the transaction that writes the run's effect.
@@ -162,10 +124,23 @@ class JobRuns:
         LeaseLostError
             Another worker has taken the run over: let the transaction roll back.
         """
-        if not self._touch(claim, state=RunState.DONE, finished_at=self._now, error=None):
-            raise LeaseLostError(
-                f"{claim.schedule_id} of {claim.fire_time.isoformat()}: the lease passed to another"
-            )
+        done = {"state": RunState.DONE, "finished_at": self._now, "error": None}
+        if not self._changed(_held(claim).values(**done)):
+            raise _lost(claim)
+
+    def fence(self, claim: Claim) -> None:
+        """Make sure that the run is still held, until this transaction ends.
+
+        Call it first in each transaction that writes a part of the run's effect before the end:
+        nobody can take the run over until that part is committed.
+
+        Raises
+        ------
+        LeaseLostError
+            Another worker has taken the run over: let the transaction roll back.
+        """
+        if not self._changed(_held(claim).values(token=RunRow.token)):
+            raise _lost(claim)
 
     def fail(self, claim: Claim, error: str, retry_in: float | None = None) -> bool:
         """Give the run back after a failure: due again after a while, or failed for good.
@@ -182,19 +157,17 @@ class JobRuns:
         bool
             False when the lease has passed to another worker; nothing is written then.
         """
-        wait = back_off(claim.attempt) if retry_in is None else retry_in
         spent = RunRow.attempts >= RunRow.max_attempts
-        if self._touch(claim, spent, **self._failed(error)):
+        if self._changed(_held(claim).where(spent).values(**self._failed(error))):
             return True
-        return self._touch(
-            claim,
-            ~spent,
-            state=RunState.DUE,
-            not_before=self._now + wait,
-            owner=None,
-            lease_until=None,
-            error=error[:LONGEST_ERROR],
-        )
+        again = {
+            "state": RunState.DUE,
+            "not_before": self._now + (back_off(claim.attempt) if retry_in is None else retry_in),
+            "owner": None,
+            "lease_until": None,
+            "error": error[:LONGEST_ERROR],
+        }
+        return self._changed(_held(claim).where(~spent).values(**again)) == 1
 
     def last_fire_time(self, schedule_id: str) -> datetime | None:
         """Return the newest fire time that became a run; None when there is none."""
@@ -218,42 +191,16 @@ class JobRuns:
 
         The newest run of each schedule stays: it says where to go on from.
         """
-        newest = select(func.max(RunRow.id)).group_by(RunRow.schedule_id)
-        deleted = self._session.execute(
-            delete(RunRow)
-            .where(
+        newer = aliased(RunRow)
+        return self._changed(
+            delete(RunRow).where(
                 RunRow.fire_time < before,
                 RunRow.state.in_([RunState.DONE, RunState.FAILED]),
-                RunRow.id.not_in(newest),
+                exists().where(
+                    newer.schedule_id == RunRow.schedule_id, newer.fire_time > RunRow.fire_time
+                ),
             )
-            .execution_options(synchronize_session=False)
         )
-        return cast("CursorResult[Any]", deleted).rowcount
-
-    def _touch(self, claim: Claim, *conditions: ColumnElement[bool], **values: object) -> bool:
-        statement = update(RunRow).where(
-            RunRow.schedule_id == claim.schedule_id,
-            RunRow.fire_time == claim.fire_time,
-            RunRow.token == claim.token,
-            RunRow.state == RunState.RUNNING,
-            *conditions,
-        )
-        return self._changed(statement.values(**values)) == 1
-
-    def _give_up(self, schedules: str | tuple[str, ...] | None) -> None:
-        # A run that kills its worker each time would otherwise be taken up again for ever.
-        hopeless = (
-            select(RunRow.id)
-            .where(
-                RunRow.state == RunState.RUNNING,
-                RunRow.lease_until < self._now,
-                RunRow.attempts >= RunRow.max_attempts,
-                _of(schedules),
-            )
-            .with_for_update(skip_locked=True)
-        )
-        values = self._failed("its worker stopped answering, time and again; given up")
-        self._changed(update(RunRow).where(RunRow.id.in_(hopeless)).values(**values))
 
     def _failed(self, error: str) -> dict[str, object]:
         return {
@@ -262,17 +209,71 @@ class JobRuns:
             "error": error[:LONGEST_ERROR],
         }
 
-    def _changed(self, statement: Update) -> int:
+    def _changed(self, statement: Update | Delete) -> int:
         result = self._session.execute(statement.execution_options(synchronize_session=False))
         return cast("CursorResult[Any]", result).rowcount
 
 
-def _of(schedules: str | tuple[str, ...] | None) -> ColumnElement[bool]:
+def _held(claim: Claim) -> Update:
+    return update(RunRow).where(
+        RunRow.schedule_id == claim.schedule_id,
+        RunRow.fire_time == claim.fire_time,
+        RunRow.token == claim.token,
+        RunRow.state == RunState.RUNNING,
+    )
+
+
+def _oldest(now: ColumnElement[float], schedules: Schedules) -> Update:
+    other = aliased(RunRow)
+    busy = exists().where(other.schedule_id == RunRow.schedule_id, other.state == RunState.RUNNING)
+    oldest = (
+        select(RunRow.id)
+        .where(
+            or_(
+                and_(RunRow.state == RunState.DUE, RunRow.not_before <= now, ~busy),
+                and_(RunRow.state == RunState.RUNNING, RunRow.lease_until < now),
+            ),
+            _of(schedules),
+        )
+        .order_by(RunRow.fire_time, RunRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=RunRow)
+    )
+    return update(RunRow).where(RunRow.id == oldest.scalar_subquery())
+
+
+def _hopeless(now: ColumnElement[float], schedules: Schedules) -> Update:
+    hopeless = (
+        select(RunRow.id)
+        .where(
+            RunRow.state == RunState.RUNNING,
+            RunRow.lease_until < now,
+            RunRow.attempts >= RunRow.max_attempts,
+            _of(schedules),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    return update(RunRow).where(RunRow.id.in_(hopeless))
+
+
+def _lost(claim: Claim) -> LeaseLostError:
+    fire_time = claim.fire_time.isoformat()
+    return LeaseLostError(f"{claim.schedule_id} of {fire_time}: the lease passed to another")
+
+
+def _of(schedules: Schedules) -> ColumnElement[bool]:
     if schedules is None:
-        return literal_column("1") == 1
+        return true()
     prefixes = (schedules,) if isinstance(schedules, str) else schedules
     # LIKE would ignore case on SQLite and heed it on PostgreSQL.
-    return or_(*(func.substr(RunRow.schedule_id, 1, len(prefix)) == prefix for prefix in prefixes))
+    starts = (func.substr(RunRow.schedule_id, 1, len(prefix)) == prefix for prefix in prefixes)
+    return or_(false(), *starts)
+
+
+def _to_claim(owner: str, schedule_id: str, fire_time: datetime, token: int, attempt: int) -> Claim:
+    return Claim(
+        schedule_id=schedule_id, fire_time=fire_time, owner=owner, token=token, attempt=attempt
+    )
 
 
 def _to_run(row: RunRow) -> Run:

@@ -55,6 +55,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.create_index("ix_runs_state_fire_time", ["state", "fire_time"], unique=False)
+        batch_op.create_index(
+            "uq_runs_one_running_per_schedule",
+            ["schedule_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'running'"),
+            postgresql_where=sa.text("state = 'running'"),
+        )
 
     op.create_table(
         "deployments",
