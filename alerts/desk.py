@@ -48,13 +48,14 @@ class Desk:
         self.changes: list[IncidentChange] = []
 
     def handle(self, incident: Incident, event: Event) -> Incident:
-        """Apply one event and return the incident as it is afterwards.
+        """Apply one event to an incident as it stands now, and return it as it is afterwards.
 
         Raises
         ------
         ConflictError
             A person asked for what the state does not allow.
         """
+        incident = self._incidents.lock(incident.id)
         move = apply(incident.standing, event)
         if move.standing == incident.standing:
             return incident

@@ -9,6 +9,7 @@ A lease that runs out leaves its row AMBIGUOUS, never PENDING: the message may h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -123,14 +124,16 @@ class Outbox:
             if say.kind is DeliveryKind.UPDATE:
                 self._supersede_edits_before(row)
 
-    def lease(self, owner: str, *, seconds: float, limits: Limits) -> Delivery | None:
-        """Lease the next message that may be sent now, or return None.
+    def lease(
+        self, owner: str, *, seconds: float, limits: Limits, transports: Sequence[str]
+    ) -> Delivery | None:
+        """Lease the next message that may be sent now by one of ``transports``, or return None.
 
         Messages of one incident to one destination go strictly one after the other; pages go
         before everything else.
         """
         now = database_now(self._session)
-        row = self._session.scalars(_next(now, limits)).first()
+        row = self._session.scalars(_next(now, limits, transports)).first()
         if row is None:
             return None
         edit = row.kind == DeliveryKind.UPDATE
@@ -285,7 +288,7 @@ class Outbox:
         )
 
 
-def _next(now: float, limits: Limits) -> Select[DeliveryRow]:
+def _next(now: float, limits: Limits, transports: Sequence[str]) -> Select[DeliveryRow]:
     earlier = aliased(DeliveryRow)
     channel = aliased(DestinationRow)
     workspace = aliased(DestinationRow)
@@ -307,6 +310,7 @@ def _next(now: float, limits: Limits) -> Select[DeliveryRow]:
         .join(workspace, workspace.id == DeliveryRow.transport)
         .where(
             DeliveryRow.state.in_(WAITING),
+            DeliveryRow.transport.in_(transports),
             DeliveryRow.not_before <= now,
             channel.not_before <= now,
             workspace.not_before <= now,

@@ -30,6 +30,7 @@ from alerts.rules import KEEP, Judged, Phase, Track
 from alerts.series import Series
 from monitor.model import EvaluatedWindow, Family
 from monitor.upsert import upsert
+from watchkeeper.errors import NotFoundError
 
 # Rows are written past the session's memory of them; a read must not be answered from there.
 _FRESH = {"populate_existing": True}
@@ -148,6 +149,13 @@ class Incidents:
         row = self._session.get(IncidentRow, incident_id)
         return None if row is None else _to_incident(row)
 
+    def lock(self, incident_id: int) -> Incident:
+        """Return an incident as it stands now, held until the transaction ends."""
+        found = self._one(IncidentRow.id == incident_id)
+        if found is None:
+            raise NotFoundError("incident", str(incident_id))
+        return found
+
     def live(self, key: str) -> Incident | None:
         """Return the one incident that holds ``key``, or None."""
         return self._one(IncidentRow.key == key, IncidentRow.state.in_(LIVE_STATES))
@@ -191,6 +199,11 @@ class Incidents:
         for name, value in _incident_values(incident).items():
             setattr(row, name, value)
         self._session.flush()
+
+    def move(self, incident_id: int, old: str, new: str) -> None:
+        """Tell an incident at another destination from now on."""
+        row = self._session.get_one(IncidentRow, incident_id, with_for_update=True)
+        row.destinations = [new if name == old else name for name in row.destinations]
 
     def write_down(
         self, incident: Incident, *, at: datetime, actor: str, event: str, before: str, reason: str

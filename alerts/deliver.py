@@ -1,0 +1,338 @@
+"""Hand the outbox over to its channels: at least once inside, visible exactly once outside.
+
+A worker leases a row, sends it, and records what became of it. When it cannot know, nobody sends
+again before looking. The worker never sleeps: whatever has to wait is given back with a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from alerts.channels.outcome import Channel, Found, FoundKind, Outcome, OutcomeKind, Parcel
+from alerts.destinations import Destinations, Limits
+from alerts.message import Message, View, delayed, render, render_plain, render_reply
+from alerts.model import DeliveryKind, Incident
+from alerts.outbox import Delivery, DeliveryState, Outbox
+from alerts.repository import Incidents, SeriesStore
+from watchkeeper.database import database_now, read, write
+from watchkeeper.errors import LeaseLostError
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+_LOOK_AFTER = 2.0
+_LOOKUPS = 2
+_LATE = 120.0
+_LONGEST_BACK_OFF = 300.0
+_BROKEN_WAIT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivering:
+    """How a deliverer works.
+
+    Parameters
+    ----------
+    lease
+        Seconds in which a message must be sent; a channel's calls must end well before.
+    call
+        The longest that one call of a channel takes, in seconds.
+    fallback
+        Where messages go whose own destination does not take them.
+    public_url
+        Address of the web pages, for links.
+    interactive
+        Whether somebody listens to the buttons.
+    look_after
+        Seconds before the first and between the look-ups of a message that may have arrived.
+    """
+
+    lease: float = 30.0
+    call: float = 10.0
+    fallback: str | None = None
+    public_url: str | None = None
+    interactive: bool = False
+    look_after: float = _LOOK_AFTER
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.lease < 2 * self.call:
+            raise ValueError(f"a lease of {self.lease} s is too short for calls of {self.call} s")
+
+
+class Deliverer:
+    """One worker of the outbox; any number may run side by side.
+
+    Parameters
+    ----------
+    channels
+        By transport, for example ``{"slack": SlackChannel(…)}``.
+    owner
+        Name of this worker.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        channels: Mapping[str, Channel],
+        *,
+        owner: str,
+        how: Delivering | None = None,
+    ) -> None:
+        self._engine = engine
+        self._channels = channels
+        self._owner = owner
+        self._how = how or Delivering()
+
+    def run_once(self) -> int:
+        """Send what may be sent now and return how many messages were handled."""
+        with write(self._engine) as session:
+            Outbox(session).expire_leases()
+        handled = 0
+        while handled < _BATCH and self._next():
+            handled += 1
+        return handled
+
+    def _next(self) -> bool:
+        taken_at = time.monotonic()
+        with write(self._engine) as session:
+            delivery = Outbox(session).lease(
+                self._owner,
+                seconds=self._how.lease,
+                limits=self._how.limits,
+                transports=sorted(self._channels),
+            )
+        if delivery is None:
+            return False
+        try:
+            self._deliver(delivery, taken_at)
+        except LeaseLostError:
+            log.warning("lease_lost", delivery=delivery.id)
+        except Exception:
+            # The lease runs out, and whoever takes the message next looks whether it arrived.
+            log.exception("delivery_failed", delivery=delivery.id)
+        return True
+
+    def _deliver(self, delivery: Delivery, taken_at: float) -> None:
+        channel = self._channels[delivery.transport]
+        with read(self._engine) as session:
+            incident = Incidents(session).get(delivery.incident_id)
+            members = SeriesStore(session).of_incident(delivery.incident_id)
+            now = database_now(session)
+        if incident is None:
+            raise LookupError(f"delivery {delivery.id} is about no incident")
+        kind = DeliveryKind.ROOT if delivery.root is None else delivery.kind
+        shown = delivery.root_revision >= incident.standing.revision
+        if kind is DeliveryKind.UPDATE and shown:
+            self._finish(delivery, DeliveryState.SUPERSEDED)
+            return
+        view = View(
+            incident=incident,
+            members=[series.as_member() for series in members],
+            public_url=self._how.public_url,
+            interactive=self._how.interactive,
+            remark=_remark(delivery, now),
+            news=delivery.text if kind is DeliveryKind.ROOT else "",
+        )
+        parcel = Parcel(
+            delivery_id=delivery.id,
+            kind=kind,
+            address=delivery.address,
+            message=_render(delivery, kind, view),
+            root=None if kind is DeliveryKind.ROOT else delivery.root,
+            broadcast=delivery.broadcast,
+            first_try_at=delivery.first_try_at or now,
+            labels={
+                "incident_id": incident.id,
+                "revision": incident.standing.revision,
+                "kind": str(kind),
+            },
+        )
+        # An edit may be made twice without harm; everything else is looked for first.
+        if delivery.doubtful and kind is not DeliveryKind.UPDATE:
+            found = channel.find(parcel)
+            if not self._may_send_again(delivery, found, incident):
+                return
+        if time.monotonic() - taken_at > self._how.lease - self._how.call:
+            self._give_back(delivery, DeliveryState.AMBIGUOUS, after=0)
+            return
+        self._record(delivery, channel.send(parcel), incident)
+
+    def _may_send_again(self, delivery: Delivery, found: Found, incident: Incident) -> bool:
+        """Adopt what has arrived, wait where nobody can know yet, else allow another attempt."""
+        if found.kind is FoundKind.FOUND:
+            sent = Outcome(kind=OutcomeKind.SENT, channel=found.channel, ts=found.ts)
+            self._sent(delivery, sent, incident, adopted=True)
+            return False
+        if found.kind is FoundKind.CANNOT_LOOK:
+            if delivery.possible_repeat:
+                return True
+            self._give_back(
+                delivery, DeliveryState.PENDING, after=0, possible_repeat=True, doubtful=False
+            )
+            return False
+        if found.kind is FoundKind.FAILED:
+            after = max(found.retry_after, back_off(delivery.attempt))
+            self._give_back(delivery, DeliveryState.AMBIGUOUS, after=after, error=found.error)
+            return False
+        if delivery.lookups + 1 < _LOOKUPS:
+            self._give_back(
+                delivery,
+                DeliveryState.AMBIGUOUS,
+                after=self._how.look_after,
+                lookups=delivery.lookups + 1,
+            )
+            return False
+        return True
+
+    def _record(self, delivery: Delivery, outcome: Outcome, incident: Incident) -> None:
+        kind = outcome.kind
+        if kind is OutcomeKind.SENT:
+            self._sent(delivery, outcome, incident, adopted=False)
+        elif kind is OutcomeKind.AMBIGUOUS:
+            edit = delivery.kind is DeliveryKind.UPDATE
+            self._give_back(
+                delivery,
+                DeliveryState.PENDING if edit else DeliveryState.AMBIGUOUS,
+                after=max(self._how.look_after, back_off(delivery.attempt - 1)),
+                error=outcome.error,
+                doubtful=not edit,
+                lookups=0,
+            )
+        elif kind is OutcomeKind.UNRENDERABLE:
+            after = _LONGEST_BACK_OFF if delivery.plain else 0.0
+            self._return_unsent(delivery, outcome, after=after, plain=True)
+            log.error("message_refused", delivery=delivery.id, error=outcome.error)
+        elif kind is OutcomeKind.ROOT_GONE:
+            self._return_unsent(delivery, outcome, kind=DeliveryKind.ROOT)
+        else:
+            self._wait(delivery, outcome)
+
+    def _wait(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Hold back whatever the outcome says is not to be called for a while."""
+        why = outcome.error or str(outcome.kind)
+        fallback = self._how.fallback
+        with write(self._engine) as session:
+            destinations = Destinations(session)
+            if outcome.kind is OutcomeKind.BAD_DESTINATION and fallback != delivery.destination:
+                log.error("destination_refused", destination=delivery.destination, error=why)
+                if fallback is not None:
+                    self._redirect(session, delivery, fallback, why)
+                    return
+            if outcome.kind is OutcomeKind.BAD_DESTINATION:
+                destinations.hold(delivery.destination, _LONGEST_BACK_OFF, why)
+            elif outcome.kind is OutcomeKind.BAD_CREDENTIALS:
+                log.error("transport_refused", transport=delivery.transport, error=why)
+                destinations.hold(delivery.transport, _BROKEN_WAIT, why)
+            elif outcome.kind is OutcomeKind.THROTTLED:
+                # Two channels at once are throttled when the limit is the workspace's.
+                if destinations.others_held(delivery.destination):
+                    destinations.hold(delivery.transport, outcome.retry_after, why)
+                destinations.hold(delivery.destination, outcome.retry_after, why)
+            else:
+                destinations.hold(delivery.transport, back_off(delivery.attempt), why)
+            throttled = outcome.kind is OutcomeKind.THROTTLED
+            Outbox(session).release(
+                delivery,
+                state=DeliveryState.PENDING,
+                after=0.0,
+                attempt=delivery.attempt - throttled,
+                doubtful=False,
+                lookups=0,
+                error_class=str(outcome.kind),
+                error_text=why,
+            )
+
+    def _redirect(self, session: Session, delivery: Delivery, fallback: str, why: str) -> None:
+        """Move a thread to the fallback, and whatever the incident will have to say."""
+        Outbox(session).redirect(
+            delivery, fallback, error_class=str(OutcomeKind.BAD_DESTINATION), why=why
+        )
+        Incidents(session).move(delivery.incident_id, delivery.destination, fallback)
+
+    def _sent(
+        self, delivery: Delivery, outcome: Outcome, incident: Incident, *, adopted: bool
+    ) -> None:
+        changes = {} if delivery.root is not None else {"kind": DeliveryKind.ROOT}
+        reply = delivery.kind is DeliveryKind.REPLY and delivery.root is not None
+        with write(self._engine) as session:
+            Outbox(session).finish(
+                delivery,
+                state=DeliveryState.SENT,
+                channel_id=outcome.channel,
+                ts=outcome.ts,
+                adopted=adopted,
+                rendered_revision=0 if reply else incident.standing.revision,
+                error_class=None,
+                error_text=None,
+                **changes,
+            )
+            Destinations(session).heal(delivery.destination)
+            Destinations(session).heal(delivery.transport)
+
+    def _return_unsent(self, delivery: Delivery, outcome: Outcome, **changes: object) -> None:
+        self._give_back(
+            delivery,
+            DeliveryState.PENDING,
+            error=outcome.error,
+            doubtful=False,
+            lookups=0,
+            **{"after": 0.0, **changes},  # type: ignore[arg-type]
+        )
+
+    def _give_back(
+        self,
+        delivery: Delivery,
+        state: DeliveryState,
+        *,
+        after: float,
+        error: str | None = None,
+        **changes: object,
+    ) -> None:
+        with write(self._engine) as session:
+            Outbox(session).release(delivery, state=state, after=after, error_text=error, **changes)
+
+    def _finish(self, delivery: Delivery, state: DeliveryState) -> None:
+        with write(self._engine) as session:
+            Outbox(session).finish(delivery, state=state)
+
+
+def back_off(attempt: int) -> float:
+    """Return how many seconds to wait after failure number ``attempt``: doubling, bounded.
+
+    Examples
+    --------
+    >>> [back_off(attempt) for attempt in (0, 1, 2, 30)]
+    [1.0, 2.0, 4.0, 300.0]
+    """
+    return float(min(2.0 ** min(attempt, 20), _LONGEST_BACK_OFF))
+
+
+def _remark(delivery: Delivery, now: float) -> str:
+    late = now - delivery.enqueued_at
+    remarks = []
+    if late > _LATE and delivery.kind is not DeliveryKind.UPDATE:
+        remarks.append(delayed(timedelta(seconds=late)))
+    if delivery.possible_repeat:
+        remarks.append("possible repeat")
+    return "; ".join(remarks)
+
+
+def _render(delivery: Delivery, kind: DeliveryKind, view: View) -> Message:
+    if kind is DeliveryKind.REPLY:
+        return render_reply(view, delivery.text, mention=delivery.mention)
+    if delivery.plain:
+        return render_plain(view)
+    try:
+        return render(view)
+    except Exception:
+        # An alert is never lost to its formatting.
+        log.exception("render_failed", incident=view.incident.name)
+        return render_plain(view)
