@@ -6,12 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from watchkeeper.client import Client
     from watchkeeper.training import TrainingContext, TrainingFrame
 
-__all__ = ["TrainingContext", "TrainingFrame"]
+__all__ = ["Client", "TrainingContext", "TrainingFrame"]
 
 #: Public name and the module that has it; a module is imported when its name is first used.
 _LAZY = {
+    "Client": "watchkeeper.client",
     "TrainingContext": "watchkeeper.training",
     "TrainingFrame": "watchkeeper.training",
 }
