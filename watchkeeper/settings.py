@@ -160,7 +160,7 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _resolve_paths(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "home" not in data:
+        if not isinstance(data, dict) or not isinstance(data.get("home"), str | Path):
             return data
         home = Path(data["home"]).absolute()
         resolved = {**data, "home": home}
