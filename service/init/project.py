@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +11,6 @@ from watchkeeper.errors import ConfigurationError, ConflictError
 
 _PACKAGE = Path(__file__).parents[1]
 _TEMPLATES = Path(__file__).parent / "templates"
-TOKEN_FILE = "state/admin-token"  # noqa: S105  the name of a file
 
 #: Each template, with the files that it takes from elsewhere in this package.
 TEMPLATES: Mapping[str, Mapping[str, Path]] = {
@@ -63,15 +60,6 @@ def _write(draft: Path, template: str) -> None:
             _copy(path, draft / name.with_name(_RENAMED.get(name.name, name.name)))
     for target, path in TEMPLATES[template].items():
         _copy(path, draft / target)
-    write_token(draft / TOKEN_FILE)
-
-
-def write_token(path: Path) -> None:
-    """Write a new administrator's token that only the owner of the file can read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
 
 
 def _copy(source: Path, target: Path) -> None:

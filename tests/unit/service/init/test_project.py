@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
@@ -20,21 +19,10 @@ def test_it_writes_everything_that_a_project_needs(tmp_path: Path) -> None:
         "README.md",
         "data/train.parquet",
         "models/example.yaml",
-        "state/admin-token",
         "train.py",
         "watchkeeper.yaml",
     ]
     assert list(tmp_path.iterdir()) == [tmp_path / "new"]
-
-
-def test_only_its_owner_can_read_the_token_and_each_project_has_its_own(tmp_path: Path) -> None:
-    first, second = (
-        next(path for path in create(tmp_path / name) if path.name == "admin-token")
-        for name in ("a", "b")
-    )
-    assert stat.S_IMODE(first.stat().st_mode) == 0o600
-    assert len(first.read_text().strip()) >= 32
-    assert first.read_text() != second.read_text()
 
 
 def test_an_empty_folder_is_filled_and_parents_are_made(tmp_path: Path) -> None:
@@ -50,7 +38,7 @@ def test_a_folder_may_be_named_from_where_one_stands(
     monkeypatch.chdir(tmp_path)
 
     assert run(["init", "loans"]) == 0
-    assert capsys.readouterr().out.startswith("wrote 7 files to loans:\n  .gitignore\n")
+    assert capsys.readouterr().out.startswith("wrote 6 files to loans:\n  .gitignore\n")
 
 
 def test_it_refuses_to_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
