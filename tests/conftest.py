@@ -26,7 +26,6 @@ from watchkeeper.database import Base, make_engine
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("watchkeeper", "monitor", "serving", "alerts", "retrain", "reports", "service")
 
 
 @pytest.fixture
@@ -167,8 +166,8 @@ def drop_postgres(server: str, name: str) -> None:
 
 def import_tables() -> None:
     """Import every room's ``repository.py``, which registers its tables."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("repository.py")):
+    for package in sorted(ROOT.glob("*/__init__.py")):
+        for path in package.parent.rglob("repository.py"):
             importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
