@@ -118,8 +118,7 @@ def _headline(incident: Incident) -> str:
 def _who(view: View) -> str:
     incident = view.incident
     owner = incident.owner
-    name = words(owner.name, 80)
-    who = f"{_mention(incident)} ({name})" if owner.slack else name
+    who = _mention(incident) or words(owner.name, 80)
     return (
         f"*Owner*  {who}, team {words(owner.team, 80)}\n"
         f"*State*  {_standing(incident)}\n*Why you*  {words(owner.why, 200)}"
@@ -151,7 +150,7 @@ def _standing(incident: Incident) -> str:
     if standing.state is _STATE.RECOVERING:
         return "recovering: all checks are clear"
     if standing.resolved_at is not None:
-        took = span(standing.resolved_at - incident.started_at)
+        took = span(standing.resolved_at - (standing.opened_at or incident.started_at))
         return f"resolved {moment(standing.resolved_at)}, after {took}"
     again = f", reopened {standing.reopen_count} times" if standing.reopen_count > 1 else ""
     again = ", reopened" if standing.reopen_count == 1 else again
@@ -194,7 +193,7 @@ def _findings(view: View) -> list[dict[str, Any]]:
         hidden = incident.facts.causes_hidden
         title = "*Changed at the same time* (evidence, not proof)"
     else:
-        current = [member for member in view.members if in_trouble(member)] or view.members
+        current = [member for member in view.members if in_trouble(member)]
         lines = [_finding(member) for member in current[:_SHOWN_FINDINGS]]
         hidden = len(current) - _SHOWN_FINDINGS
         title = "*Findings*, worst first"
@@ -215,7 +214,7 @@ def _finding(member: Member) -> str:
 def _first_action(view: View) -> str:
     incident = view.incident
     if incident.state in (_STATE.RESOLVED, _STATE.CLOSED, _STATE.MERGED):
-        return "Nothing. Say below whether this was worth your time."
+        return "Nothing." + (" Was this worth your time?" if view.interactive else "")
     if incident.family is Family.DATA_CONTRACT:
         names = ", ".join(code(name) for name in incident.columns[:3]) or "these columns"
         return (

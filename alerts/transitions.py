@@ -28,6 +28,7 @@ from alerts.model import (
     Severity,
     Standing,
 )
+from alerts.wording import span
 from watchkeeper.errors import ConflictError
 
 _STATE = IncidentState
@@ -253,7 +254,8 @@ def _resolve(standing: Standing, event: Event, reason: str) -> Move:
         _reopened(standing), state=_STATE.RESOLVED, resolved_at=event.at, resolution=reason
     )
     by = f" by {event.actor}" if event.actor != events.SYSTEM else ""
-    return Move(standing=resolved, says=(_UPDATE, _reply(f"Resolved{by}: {reason}.")))
+    after = f" after {span(event.at - standing.opened_at)}" if standing.opened_at else ""
+    return Move(standing=resolved, says=(_UPDATE, _reply(f"Resolved{by}{after}: {reason}.")))
 
 
 def _merged(standing: Standing, event: events.Merged) -> Move:

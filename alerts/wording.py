@@ -114,10 +114,10 @@ def summarise(family: Family, members: Sequence[Member]) -> str:
     if family is Family.PERFORMANCE:
         return f"{metric_name(worst.metric)} {against_limit(worst)}"
     if family is Family.OUTPUT_DRIFT:
-        return "the predictions have drifted"
+        return "the predictions drifted"
     if len(columns) <= 1:
         return worst.reading.reason.rstrip(".")
-    verb = "have drifted" if family is Family.INPUT_DRIFT else "are broken"
+    verb = "drifted" if family is Family.INPUT_DRIFT else "broken"
     return f"{len(columns)} columns {verb}: {listed(columns, 6)}"
 
 

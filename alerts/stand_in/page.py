@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from typing import Any
 
@@ -17,6 +18,14 @@ def asset(name: str) -> tuple[bytes, str] | None:
         return None
     file = resources.files("alerts.stand_in") / "assets" / name
     return (file.read_bytes(), f"{kind}; charset=utf-8") if file.is_file() else None
+
+
+def page(workspace: Workspace) -> bytes:
+    """Return the page with the present state in it, so that it is drawn at once."""
+    document, _ = asset("page.html") or (b"", "")
+    # Text of a message must not end the script element that carries it.
+    data = json.dumps(state(workspace)).replace("<", "\\u003c")
+    return document.replace(b"{{state}}", data.encode())
 
 
 def state(workspace: Workspace) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from alerts.stand_in.api import METHODS
 from alerts.stand_in.clicks import Clicks
 from alerts.stand_in.faults import Fault, FaultKind, FaultPlan
 from alerts.stand_in.limits import RateLimits
-from alerts.stand_in.page import asset, state
+from alerts.stand_in.page import asset, page, state
 from alerts.stand_in.workspace import RefusedError, Workspace
 
 _MAX_BODY = 20_000_000
@@ -178,8 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply_json(state(self.server.stand_in.workspace))
         elif path.startswith("/files/"):
             self._file(path.removeprefix("/files/"))
+        elif path == "/":
+            self._reply(page(self.server.stand_in.workspace), "text/html; charset=utf-8")
         else:
-            self._asset("page.html" if path == "/" else path.removeprefix("/assets/"))
+            self._asset(path.removeprefix("/assets/"))
 
     def do_POST(self) -> None:
         """Serve API calls, uploads, clicks, and answers to clicks."""

@@ -7,6 +7,16 @@ function decoded(text) {
   return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
+/* The coloured circles of a severity are drawn: not every machine has a font for them. */
+const CIRCLES = { "\u{1F534}": "red", "\u{1F7E0}": "orange", "\u{1F7E1}": "yellow", "\u{1F7E2}": "green", "\u{1F535}": "blue", "\u26AA": "white" };
+
+function plain(text) {
+  return decoded(text).split(/([\u{1F534}\u{1F535}\u{1F7E0}-\u{1F7E2}\u26AA])/u).filter(Boolean).map((part) => {
+    if (!CIRCLES[part]) return part;
+    return made("span", "circle " + CIRCLES[part], part);
+  });
+}
+
 function made(tag, className, ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -31,7 +41,7 @@ function mrkdwn(text, users) {
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(PATTERN)) {
-    if (match.index > from) nodes.push(decoded(text.slice(from, match.index)));
+    if (match.index > from) nodes.push(...plain(text.slice(from, match.index)));
     from = match.index + match[0].length;
     const [, code, link, bold, italic, struck] = match;
     if (code) nodes.push(made("code", "", decoded(code.slice(1, -1))));
@@ -41,6 +51,6 @@ function mrkdwn(text, users) {
     else if (struck) nodes.push(made("s", "", ...mrkdwn(struck, users)));
     else nodes.push(document.createElement("br"));
   }
-  if (from < text.length) nodes.push(decoded(text.slice(from)));
+  if (from < text.length) nodes.push(...plain(text.slice(from)));
   return nodes;
 }

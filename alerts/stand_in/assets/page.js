@@ -6,11 +6,11 @@ let latest = null;
 const read = {};
 
 function textOf(item, users) {
-  return item.type === "mrkdwn" ? mrkdwn(item.text, users) : [decoded(item.text)];
+  return item.type === "mrkdwn" ? mrkdwn(item.text, users) : plain(item.text);
 }
 
 function blockNode(block, message, channel, users) {
-  if (block.type === "header") return made("div", "header", decoded(block.text.text));
+  if (block.type === "header") return made("div", "header", ...plain(block.text.text));
   if (block.type === "divider") return document.createElement("hr");
   if (block.type === "context") return made("div", "context", ...block.elements.flatMap((e) => textOf(e, users)));
   if (block.type === "image") return imageNode(block);
@@ -156,6 +156,8 @@ async function refresh() {
     if (again) { again = false; refresh(); }
   }
 }
+
+draw(JSON.parse(document.getElementById("state").textContent));
 
 const live = document.getElementById("live");
 const events = new EventSource("/events");

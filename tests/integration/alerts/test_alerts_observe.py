@@ -62,7 +62,7 @@ def test_eight_broken_columns_are_one_incident_that_names_them(flights: Any) -> 
     assert change.incident.id == incident.id
     assert set(incident.columns) == set(WEATHER)
     assert incident.severity is Severity.PAGE
-    assert incident.summary.startswith("8 columns are broken: ")
+    assert incident.summary.startswith("8 columns broken: ")
     assert flights.kinds() == ["root"]
 
 
@@ -208,7 +208,7 @@ def test_a_new_version_heals_by_its_own_windows(flights: Any) -> None:
 
     assert flights.incident().state is S.RESOLVED
     texts = [row.text for row in flights.deliveries() if row.kind == "reply"]
-    assert texts == ["Promoted version 2.", "Resolved: recovered."]
+    assert texts == ["Promoted version 2.", "Resolved after 5 d: recovered."]
 
 
 def test_a_new_version_that_is_no_better_is_the_same_incident(flights: Any) -> None:
