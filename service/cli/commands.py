@@ -26,6 +26,12 @@ class Command:
 
 
 COMMANDS = (
+    Command("demo", "service.cli.demo", "Run the whole loop on real data."),
     Command("init", "service.cli.init", "Write a project that runs as it is."),
     Command("check", "service.cli.check", "Report every error in the configuration."),
+    Command("compare", "service.cli.compare", "Compare two tables, column by column."),
+    Command("up", "service.cli.processes", "Serve, work and show the pages in one process."),
+    Command("serve", "service.cli.processes", "Answer predictions and log them."),
+    Command("worker", "service.cli.processes", "Monitor, alert and retrain."),
+    Command("web", "service.cli.processes", "Show the pages."),
 )
