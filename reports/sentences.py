@@ -40,13 +40,14 @@ _SURGE = 0.02
 
 def headline(view: ModelView) -> str:
     """Say how the model does: its newest measured value against its limit."""
-    points = view.timeline.points if view.timeline else ()
-    newest = next((point for point in reversed(points) if point.value is not None), None)
+    newest = view.timeline.newest if view.timeline else None
     if newest is None or view.timeline is None:
         return "Its performance has not been measured yet."
     name = words.sentence(words.metric_name(view.timeline.metric))
     text = f"{name} was {words.number(newest.value)}{_interval(newest)}"
     text += f" on {words.span(newest.window, view.timeline.zone)}"
+    if newest.status is CheckStatus.INSUFFICIENT_DATA:
+        return f"{text}; it is too early for a verdict."
     if newest.limit is None:
         return f"{text}."
     return f"{text}, {_side(newest)} its limit of {words.number(newest.limit)}."

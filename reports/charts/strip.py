@@ -24,7 +24,7 @@ def strip_svg(row: DriftRow, strip: DriftStrip, zone: str) -> str:
             loud.append(
                 f'<rect class="{cell.status}" x="{i * _STEP}" y="0" width="{_SIZE}" '
                 f'height="{_HEIGHT}"><title>{escape(when)}: '
-                f"{escape(words.metric_name(strip.metric))} {words.number(cell.value)}"
+                f"{escape(words.metric_name(cell.metric))} {words.number(cell.value)}"
                 "</title></rect>"
             )
         else:

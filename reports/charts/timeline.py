@@ -41,7 +41,7 @@ def timeline_alt(timeline: Timeline) -> str:
     measured = [point for point in timeline.points if point.value is not None]
     if not measured:
         return f"{metric}: not measured yet."
-    newest = measured[-1]
+    newest = timeline.newest or measured[-1]
     period = words.span(
         Window(start=timeline.points[0].window.start, end=timeline.points[-1].window.end),
         timeline.zone,

@@ -38,6 +38,7 @@ from reports.model.performance import (
     Timeline,
     TimelinePoint,
     TrendPoint,
+    newest_judged,
 )
 from reports.model.runs import EvaluationView, RunRow, RunsView, RunView
 
@@ -75,4 +76,5 @@ __all__ = [
     "WindowBrief",
     "WindowRow",
     "WindowsView",
+    "newest_judged",
 ]

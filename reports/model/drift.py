@@ -12,9 +12,11 @@ from watchkeeper.window import Window
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftCell:
-    """One column in one window; effect is in units of its limit."""
+    """One column in one window: the worst of its checks; effect is in units of its limit."""
 
     status: CheckStatus
+    metric: str = "psi"
+    check: str = "drift"
     value: float | None = None
     effect: float | None = None
 

@@ -43,8 +43,8 @@ class ModelRow:
     ----------
     metric
         The metric that the tolerance is about.
-    value, lower, upper
-        Its newest measured value and 95 % interval.
+    value, lower, upper, verdict
+        Its newest judged value with its 95 % interval, and the judgement.
     limit
         Where the tolerance ends.
     higher_is_better
@@ -66,6 +66,7 @@ class ModelRow:
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
+    verdict: CheckStatus | None = None
     limit: float | None = None
     higher_is_better: bool = True
     trend: tuple[TrendPoint, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,8 @@ class TimelinePoint:
         The metric and its 95 % interval; None where it could not be measured.
     limit, reference
         Where the tolerance ends and the level it is counted from, for this window's version.
+    status, overall
+        The verdict on this metric, and on the window as a whole.
     mature
         Whether its labels have had their whole delay to arrive.
     """
@@ -43,6 +46,7 @@ class TimelinePoint:
     rows: int = 0
     labels: int = 0
     mature: bool = True
+    overall: CheckStatus = CheckStatus.INSUFFICIENT_DATA
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,3 +87,18 @@ class Timeline:
     deployments: tuple[DeploymentMark, ...] = ()
     incidents: tuple[IncidentSpan, ...] = ()
     quarantined: tuple[Quarantine, ...] = ()
+
+    @property
+    def newest(self) -> TimelinePoint | None:
+        """The newest window with a verdict; see `newest_judged`."""
+        return newest_judged(self.points)
+
+
+def newest_judged(points: Sequence[TimelinePoint]) -> TimelinePoint | None:
+    """Return the newest window with a verdict; else the newest with a value, or None.
+
+    Labels that come early are not like those that come late: the newest value may still change.
+    """
+    measured = [point for point in points if point.value is not None]
+    judged = [point for point in measured if point.status is not CheckStatus.INSUFFICIENT_DATA]
+    return judged[-1] if judged else measured[-1] if measured else None

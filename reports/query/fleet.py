@@ -92,6 +92,7 @@ def _row(
         value=judged.value if judged else None,
         lower=judged.lower if judged else None,
         upper=judged.upper if judged else None,
+        verdict=judged.status if judged else None,
         limit=judged.limit if judged else None,
         higher_is_better=settings is None or settings.tolerance.better is Better.HIGHER,
         trend=newest.trend if newest else (),
