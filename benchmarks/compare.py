@@ -101,7 +101,7 @@ def _options() -> argparse.Namespace:
 def _tables(folder: Path, rows: int) -> tuple[Path, Path]:
     generator = np.random.default_rng(2013)
     paths = folder / "reference.parquet", folder / "current.parquet"
-    for path, shift in zip(paths, (0.0, 0.3), strict=True):
+    for path, shift in zip(paths, (0.0, 0.5), strict=True):
         columns: dict[str, pa.Array] = {}
         for index in range(NUMERICAL):
             moved = shift if index < SHIFTED else 0.0

@@ -1,0 +1,26 @@
+"""The benchmarks run; how fast they are is not a test's business."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_comparison_runs_without_its_counterpart(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/compare.py", "--rows", "2000", "--json", facts],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "watchkeeper compare" in done.stdout
+    (run,) = json.loads(facts.read_text())
+    assert run["seconds"] > 0
+    assert run["peak_gib"] > 0
+    assert run["drifted"] >= 4
