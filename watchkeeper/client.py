@@ -7,12 +7,12 @@ import json
 import math
 import random
 import ssl
-import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from watchkeeper.errors import (
@@ -51,8 +51,8 @@ class Client:
 
     Examples
     --------
-    >>> client = Client("http://127.0.0.1:8000", token="…")
-    >>> client.predict("flights", [{"features": {"distance": 731}}])  # doctest: +SKIP
+    >>> with Client("http://127.0.0.1:8000", token="…") as client:  # doctest: +SKIP
+    ...     client.predict("flights", [{"features": {"distance": 731}}])
     [{'prediction_id': '…', 'version': 1, 'y_pred': 0, 'y_pred_proba': 0.21, …}]
     """
 
@@ -67,7 +67,18 @@ class Client:
             self._headers["Authorization"] = f"Bearer {token}"
         self._timeout = timeout
         self._patience = patience
-        self._local = threading.local()
+        self._idle: deque[http.client.HTTPConnection] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a later request opens new ones."""
+        while self._idle:
+            self._idle.pop().close()
 
     def predict(
         self, model: str, records: Iterable[Mapping[str, Any]], *, version: int | None = None
@@ -167,7 +178,8 @@ class Client:
             raise ConfigurationError(f"the server's certificate is refused: {exc}") from exc
         except (OSError, http.client.HTTPException) as exc:
             connection.close()
-            return None, {"detail": f"{type(exc).__name__}: {exc}"}, 0.0
+            return None, {"detail": f"{self._address.netloc}: {type(exc).__name__}: {exc}"}, 0.0
+        self._idle.append(connection)
         try:
             answer = json.loads(content)
         except ValueError:
@@ -176,14 +188,13 @@ class Client:
         return response.status, answer, min(_LONGEST_PAUSE, float(after) if after.isdigit() else 0)
 
     def _connection(self) -> http.client.HTTPConnection:
-        known: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if known is None:
-            kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-            known = kinds[self._address.scheme](
-                self._address.hostname or "", self._address.port, timeout=self._timeout
-            )
-            self._local.connection = known
-        return known
+        try:
+            return self._idle.pop()
+        except IndexError:
+            secure = self._address.scheme == "https"
+            kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+            host, port = self._address.hostname or "", self._address.port
+            return kind(host, port, timeout=self._timeout)
 
 
 def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
