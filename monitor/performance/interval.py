@@ -86,8 +86,8 @@ def measure(metric: Metric, tiles: Sequence[Outcomes]) -> Performance:
     return Performance(
         metric=metric.name,
         value=_finite(value),
-        lower=_finite(value - half),
-        upper=_finite(value + half),
+        lower=_finite(max(value - half, metric.bounds[0])),
+        upper=_finite(min(value + half, metric.bounds[1])),
         labels=int(total.rows),
         clusters=len(labelled),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,8 +57,8 @@ class Metric:
         From outcomes to one value per cluster, NaN where undefined.
     mean_of
         The sums behind it, for the mean of a per-row loss; its interval is that of a ratio.
-    needs_both_classes
-        Whether rows of both classes are needed for a value.
+    bounds
+        Least and greatest possible value; intervals end there.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Metric:
     higher_is_better: bool
     value: Callable[[Outcomes], NDArray[np.float64]]
     mean_of: MeanOf | None = None
-    needs_both_classes: bool = False
+    bounds: tuple[float, float] = (0.0, 1.0)
 
 
 METRICS: dict[str, Metric] = {
@@ -73,6 +74,7 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric(
             name="log_loss",
+            bounds=(0.0, math.inf),
             tasks=_CLASSES,
             higher_is_better=False,
             value=metrics.log_loss,
@@ -90,14 +92,12 @@ METRICS: dict[str, Metric] = {
             tasks=_BINARY,
             higher_is_better=True,
             value=metrics.roc_auc,
-            needs_both_classes=True,
         ),
         Metric(
             name="average_precision",
             tasks=_BINARY,
             higher_is_better=True,
             value=metrics.average_precision,
-            needs_both_classes=True,
         ),
         Metric(name="accuracy", tasks=_CLASSES, higher_is_better=True, value=metrics.accuracy),
         Metric(name="f1", tasks=_CLASSES, higher_is_better=True, value=metrics.f1),
@@ -111,6 +111,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="mae",
+            bounds=(0.0, math.inf),
             tasks=_REGRESSION,
             higher_is_better=False,
             value=metrics.mean_absolute_error,
@@ -118,18 +119,26 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="rmse",
+            bounds=(0.0, math.inf),
             tasks=_REGRESSION,
             higher_is_better=False,
             value=metrics.root_mean_squared_error,
         ),
         Metric(
             name="mape",
+            bounds=(0.0, math.inf),
             tasks=_REGRESSION,
             higher_is_better=False,
             value=metrics.mean_absolute_percentage_error,
             mean_of=MeanOf(loss="relative", squared="relative_squared"),
         ),
-        Metric(name="r2", tasks=_REGRESSION, higher_is_better=True, value=metrics.r_squared),
+        Metric(
+            name="r2",
+            bounds=(-math.inf, 1.0),
+            tasks=_REGRESSION,
+            higher_is_better=True,
+            value=metrics.r_squared,
+        ),
     )
 }
 

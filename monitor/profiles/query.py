@@ -16,6 +16,7 @@ from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
 
 MICROSECOND = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Columns of the log that every query needs, beside the features and the model's output.
@@ -86,25 +87,23 @@ def profile_rows(rows: ibis.Table, bins: ProfileBins, tile: timedelta) -> dict[d
     return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in result}
 
 
-def hours_of_labels(
-    predictions: ibis.Table, labels: ibis.Table, since: datetime | None, until: datetime
-) -> list[datetime]:
-    """Return the UTC hours of the predictions that these labels belong to.
-
-    Parameters
-    ----------
-    labels
-        New rows of the label table.
-    since, until
-        Only labels with ``since < labelled_at <= until`` are looked up.
-    """
-    labels = labels.filter(labels.labelled_at <= until)
-    if since is not None:
-        labels = labels.filter(labels.labelled_at > since)
+def hours_of_labels(predictions: ibis.Table, labels: ibis.Table) -> list[datetime]:
+    """Return the UTC hours of the predictions that these labels belong to."""
     found = predictions.semi_join(labels, "prediction_id")
-    hour = _tile_number(found.timestamp, timedelta(hours=1))
+    hour = _tile_number(found.timestamp, HOUR)
     numbers = found.select(hour=hour).distinct().to_pyarrow().column("hour")
-    return sorted(EPOCH + number * timedelta(hours=1) for number in numbers.to_pylist())
+    return sorted(EPOCH + number * HOUR for number in numbers.to_pylist())
+
+
+def tile_of(instant: datetime, tile: timedelta) -> datetime:
+    """Return the start of the tile that holds an instant.
+
+    Examples
+    --------
+    >>> tile_of(datetime(2013, 6, 1, 12, 40, tzinfo=UTC), timedelta(minutes=15)).minute
+    30
+    """
+    return EPOCH + (instant - EPOCH) // tile * tile
 
 
 def _aggregate(rows: ibis.Table, bins: ProfileBins) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, delete, select
+from sqlalchemy import BigInteger, Index, LargeBinary, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from monitor.upsert import upsert
@@ -59,6 +59,7 @@ class NewLabelsRow(Base):
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     first_day: Mapped[date]
     last_day: Mapped[date]
+    seen_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="event time")
     marked_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
 
     __table_args__ = (Index(None, "model", "marked_at"),)
@@ -75,13 +76,17 @@ class DirtyTile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewLabels:
-    """A shipped batch of labels: the rows with this writer and sequence in these days."""
+    """A shipped batch of labels: the rows with this writer and sequence in these days.
+
+    Labels up to ``seen_until`` have been looked up already; the rest lay in the future then.
+    """
 
     model: str
     writer: str
     sequence: int
     first_day: date
     last_day: date
+    seen_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +100,15 @@ class StoredProfile:
     labels: int
     data: bytes
     segment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A stored profile that is not what it was: in its rows, or only in its labels."""
+
+    version: int
+    tile_start: datetime
+    in_rows: bool
 
 
 class DirtyTiles:
@@ -183,6 +197,7 @@ class DirtyTiles:
             "sequence": sequence,
             "first_day": min(days),
             "last_day": max(days),
+            "seen_until": None,
             "marked_at": at,
         }
         upsert(self._session, NewLabelsRow, [row])
@@ -202,9 +217,21 @@ class DirtyTiles:
                 sequence=r.sequence,
                 first_day=r.first_day,
                 last_day=r.last_day,
+                seen_until=r.seen_until,
             )
             for r in rows
         ]
+
+    def keep_labels(self, batches: Iterable[NewLabels], *, seen_until: datetime) -> None:
+        """Note how far label batches were looked up that reach into the future."""
+        for batch in batches:
+            self._session.execute(
+                update(NewLabelsRow)
+                .where(NewLabelsRow.model == batch.model)
+                .where(NewLabelsRow.writer == batch.writer)
+                .where(NewLabelsRow.sequence == batch.sequence)
+                .values(seen_until=seen_until)
+            )
 
     def clear_labels(self, batches: Iterable[NewLabels]) -> None:
         """Forget label batches; call it in the transaction that marks their hours."""
@@ -229,29 +256,51 @@ class Profiles:
         tile_starts: Collection[datetime],
         profiles: Collection[StoredProfile],
         at: datetime,
-    ) -> list[tuple[int, datetime]]:
-        """Store what these tiles hold now, and return (version, tile) of all that changed.
+    ) -> list[Change]:
+        """Store what these tiles hold now, and return all that changed, in order.
 
         A tile and version that is in ``tile_starts`` but not in ``profiles`` has no rows any more
         and is removed. A profile that is equal to the stored one is no change.
         """
-        old = {
-            (p.version, p.tile_start, p.segment): p.data for p in self._of_tiles(model, tile_starts)
-        }
-        new = {(p.version, p.tile_start, p.segment): p for p in profiles}
-        changed = [profile for key, profile in new.items() if old.get(key) != profile.data]
-        gone = old.keys() - new.keys()
+        old = {_key(profile): profile for profile in self._of_tiles(model, tile_starts)}
+        new = {_key(profile): profile for profile in profiles}
+        changed = [
+            profile
+            for key, profile in new.items()
+            if key not in old or old[key].data != profile.data
+        ]
+        gone = [profile for key, profile in old.items() if key not in new]
         upsert(self._session, ProfileRow, [_values(profile, at) for profile in changed])
-        for version, tile_start, segment in gone:
-            self._session.execute(
-                delete(ProfileRow)
-                .where(ProfileRow.model == model)
-                .where(ProfileRow.version == version)
-                .where(ProfileRow.tile_start == tile_start)
-                .where(ProfileRow.segment == segment)
-            )
-        keys = {(p.version, p.tile_start) for p in changed} | {(v, t) for v, t, _ in gone}
-        return sorted(keys)
+        for profile in gone:
+            self._remove(profile)
+        rows_before = {key: profile.rows for key, profile in old.items()}
+        changes: dict[tuple[int, datetime], bool] = {}
+        for profile in [*changed, *gone]:
+            in_rows = profile in gone or rows_before.get(_key(profile)) != profile.rows
+            place = (profile.version, profile.tile_start)
+            changes[place] = changes.get(place, False) or in_rows
+        return [
+            Change(version=version, tile_start=start, in_rows=in_rows)
+            for (version, start), in_rows in sorted(changes.items())
+        ]
+
+    def _remove(self, profile: StoredProfile) -> None:
+        self._session.execute(
+            delete(ProfileRow)
+            .where(ProfileRow.model == profile.model)
+            .where(ProfileRow.version == profile.version)
+            .where(ProfileRow.tile_start == profile.tile_start)
+            .where(ProfileRow.segment == profile.segment)
+        )
+
+    def rows_between(self, model: str, start: datetime, end: datetime) -> int:
+        """Return how many rows all versions have in the tiles that start in ``[start, end)``."""
+        total = self._session.scalar(
+            select(func.sum(ProfileRow.rows))
+            .where(ProfileRow.model == model, ProfileRow.segment == "")
+            .where(ProfileRow.tile_start >= start, ProfileRow.tile_start < end)
+        )
+        return int(total or 0)
 
     def between(
         self, model: str, version: int, start: datetime, end: datetime, segment: str = ""
@@ -294,6 +343,10 @@ def hours_between(start: datetime, end: datetime) -> list[datetime]:
         hours.append(hour)
         hour = datetime.fromtimestamp(hour.timestamp() + 3600, UTC)
     return hours
+
+
+def _key(profile: StoredProfile) -> tuple[int, datetime, str]:
+    return profile.version, profile.tile_start, profile.segment
 
 
 def _values(profile: StoredProfile, at: datetime) -> dict[str, object]:

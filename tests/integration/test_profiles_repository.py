@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from monitor.profiles.repository import DirtyTiles, Profiles, StoredProfile
+from monitor.profiles.repository import Change, DirtyTiles, Profiles, StoredProfile
 from watchkeeper.database import read, write
 
 NOON = datetime(2013, 6, 1, 12, tzinfo=UTC)
@@ -78,7 +78,10 @@ def test_replacing_tiles_says_what_changed_and_drops_what_is_gone(engine: Engine
     with write(engine) as session:
         profiles = Profiles(session)
         now = [stored(NOON), stored(later, b"b")]
-        assert profiles.replace("flights", [NOON, later], now, NOON) == [(1, later), (2, later)]
+        assert profiles.replace("flights", [NOON, later], now, NOON) == [
+            Change(version=1, tile_start=later, in_rows=False),
+            Change(version=2, tile_start=later, in_rows=True),
+        ]
     with read(engine) as session:
         profiles = Profiles(session)
         assert [p.data for p in profiles.between("flights", 1, NOON, later + HOUR)] == [b"a", b"b"]

@@ -1,0 +1,196 @@
+"""The reference of a model version: what its windows are compared with, fitted once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from monitor.edges import fit_bins
+from monitor.habits import Habit, learn_habits
+from monitor.performance.blocks import blocks_of
+from monitor.performance.interval import Performance, measure
+from monitor.performance.table import metrics_of
+from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column
+from monitor.profiles.connection import connect
+from monitor.profiles.model import Profile
+from monitor.profiles.query import profile_rows
+from watchkeeper.errors import InputError
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.schema import ColumnKind, FeatureSchema, Task
+from watchkeeper.window import Window, window_at
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A fixed reference.
+
+    Parameters
+    ----------
+    kind
+        ``fixed``: the newest, held-out part of the training period.
+    bins
+        Fitted on these rows; every profile of the version is counted on them.
+    profile
+        Of all its rows.
+    start, end
+        Event time of the rows, ``[start, end)`` in whole tiles.
+    performance
+        By metric; empty when the rows have no labels.
+    habits
+        By column.
+    id
+        None until it is stored.
+    """
+
+    bins: ProfileBins
+    profile: Profile
+    start: datetime
+    end: datetime
+    performance: Mapping[str, Performance]
+    habits: Mapping[str, Habit]
+    kind: str = "fixed"
+    id: int | None = None
+
+    def level(self, metric: str) -> float | None:
+        """Return the metric on the reference; None when it is unknown."""
+        known = self.performance.get(metric)
+        return None if known is None else known.value
+
+
+def fit_reference(
+    frame: pd.DataFrame,
+    *,
+    schema: FeatureSchema,
+    settings: ModelSettings,
+    timestamps: pd.Series[Any],
+    y_pred: Any,
+    y_pred_proba: Any = None,
+    y_true: Any = None,
+) -> Reference:
+    """Fit the reference of a version on rows that it was not trained on.
+
+    Give it the newest part of the training period, never a random split: rows that lie between
+    training rows flatter the model, and windows after them would look like decay.
+
+    Parameters
+    ----------
+    frame
+        The features, one row per prediction.
+    timestamps
+        Event time of each row, aware.
+    y_pred, y_pred_proba
+        What the version says of each row, as in the prediction log; the latter None where it
+        gives none.
+    y_true
+        The label of each row, null where there is none; None when there are no labels at all.
+
+    Raises
+    ------
+    InputError
+        There are no rows.
+    """
+    if len(frame) == 0:
+        raise InputError("expected rows to fit a reference on, got none")
+    outputs = {"y_pred": y_pred, "y_pred_proba": y_pred_proba, "y_true": y_true}
+    rows = rows_of(frame, schema, timestamps=timestamps, **outputs)
+    watched = [*schema.columns, output_column(schema, scored=y_pred_proba is not None)]
+    bins = ProfileBins(columns=fit_bins(rows, watched), task=schema.task, classes=schema.classes)
+    tiles = profile_table(rows, bins, settings)
+    windows = _whole_windows(tiles, settings)
+    whole = Profile.merge(tiles.values(), bins.layout)
+    outcomes = {start: tile.outcomes for start, tile in tiles.items()}
+    blocks = blocks_of(outcomes, settings.windows.timezone)
+    return Reference(
+        bins=bins,
+        profile=whole,
+        start=min(tiles),
+        end=max(tiles) + settings.windows.tile,
+        performance={
+            metric.name: measure(metric, blocks)
+            for metric in metrics_of(schema.task)
+            if whole.labels
+        },
+        habits=learn_habits([Profile.merge(window, bins.layout) for window in windows], whole),
+    )
+
+
+def profile_frame(
+    frame: pd.DataFrame,
+    reference: Reference,
+    *,
+    schema: FeatureSchema,
+    settings: ModelSettings,
+    timestamps: pd.Series[Any],
+    y_pred: Any,
+    y_pred_proba: Any = None,
+    y_true: Any = None,
+) -> dict[datetime, Profile]:
+    """Profile rows that are in memory on the bins of a reference, tile by tile."""
+    outputs = {"y_pred": y_pred, "y_pred_proba": y_pred_proba, "y_true": y_true}
+    rows = rows_of(frame, schema, timestamps=timestamps, **outputs)
+    return profile_table(rows, reference.bins, settings)
+
+
+def profile_table(
+    rows: pa.Table, bins: ProfileBins, settings: ModelSettings
+) -> dict[datetime, Profile]:
+    """Profile a table with the columns of the prediction log and ``y_true``, tile by tile."""
+    with connect() as connection:
+        return profile_rows(connection.arrow(rows), bins, settings.windows.tile)
+
+
+def rows_of(
+    frame: pd.DataFrame,
+    schema: FeatureSchema,
+    *,
+    timestamps: pd.Series[Any],
+    y_pred: Any,
+    y_pred_proba: Any,
+    y_true: Any,
+) -> pa.Table:
+    """Return rows of memory in the types of the prediction log, with their labels."""
+    types = {
+        ColumnKind.NUMERICAL: pa.float64(),
+        ColumnKind.DATETIME: pa.timestamp("us", tz="UTC"),
+    }
+    columns: dict[str, pa.Array] = {
+        column.name: _array(frame[column.name], types.get(column.kind, pa.string()))
+        for column in schema.columns
+    }
+    answer = pa.float64() if schema.task is Task.REGRESSION else pa.string()
+    label = pa.int64() if schema.task is Task.BINARY else answer
+    score = pa.list_(pa.float64()) if schema.task is Task.MULTICLASS else pa.float64()
+    columns["timestamp"] = _array(timestamps, pa.timestamp("us", tz="UTC"))
+    columns[PREDICTED] = _array(y_pred, label)
+    columns["y_true"] = pa.nulls(len(frame), label) if y_true is None else _array(y_true, label)
+    if y_pred_proba is not None:
+        chances = list(y_pred_proba) if schema.task is Task.MULTICLASS else y_pred_proba
+        columns[SCORE] = _array(chances, score)
+    return pa.table(columns)
+
+
+def _array(values: Any, type_: pa.DataType) -> pa.Array:
+    found = pa.array(values, from_pandas=True)
+    if isinstance(found, pa.ChunkedArray):
+        found = found.combine_chunks()
+    if pa.types.is_dictionary(found.type):
+        found = found.dictionary_decode()
+    return found.cast(type_, safe=False)
+
+
+def _whole_windows(
+    tiles: Mapping[datetime, Profile], settings: ModelSettings
+) -> list[list[Profile]]:
+    """Group tiles by window, and leave out the first and the last one, which may be cut."""
+    size, zone = settings.windows.size, settings.windows.timezone
+    found: dict[Window, list[Profile]] = {}
+    for start in sorted(tiles):
+        found.setdefault(window_at(start, size, zone), []).append(tiles[start])
+    return list(found.values())[1:-1]

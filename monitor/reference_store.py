@@ -1,0 +1,98 @@
+"""The table of references: one fixed reference per model version, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Integer, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from monitor.habits import Habit
+from monitor.performance.interval import Performance
+from monitor.profiles.bins import ProfileBins
+from monitor.profiles.model import Profile
+from monitor.reference import Reference
+from watchkeeper.database import Base, UtcDateTime
+from watchkeeper.errors import NotFoundError
+
+
+class ReferenceRow(Base):
+    """What the windows of one model version are compared with."""
+
+    __tablename__ = "reference_profiles"
+    __table_args__ = (UniqueConstraint("model", "version", "kind"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(20))
+    n_rows: Mapped[int] = mapped_column(Integer)
+    start: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+    end: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+    bins: Mapped[dict[str, Any]] = mapped_column(JSON)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    performance: Mapped[dict[str, Any]] = mapped_column(JSON)
+    habits: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+
+
+class References:
+    """The references that one session sees; the caller commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, model: str, version: int, reference: Reference, at: datetime) -> Reference:
+        """Store the reference of a version, and return it with its id."""
+        row = ReferenceRow(
+            model=model,
+            version=version,
+            kind=reference.kind,
+            n_rows=reference.profile.rows,
+            start=reference.start,
+            end=reference.end,
+            bins=reference.bins.to_dict(),
+            data=reference.profile.to_bytes(),
+            performance={name: asdict(found) for name, found in reference.performance.items()},
+            habits={name: habit.to_dict() for name, habit in reference.habits.items()},
+            created_at=at,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return replace(reference, id=row.id)
+
+    def find(self, model: str, version: int) -> Reference | None:
+        """Return the reference of a version; None when it has none."""
+        row = self._session.scalars(
+            select(ReferenceRow).where(ReferenceRow.model == model, ReferenceRow.version == version)
+        ).first()
+        return None if row is None else _to_reference(row)
+
+    def get(self, model: str, version: int) -> Reference:
+        """Return the reference of a version.
+
+        Raises
+        ------
+        NotFoundError
+            It has none.
+        """
+        reference = self.find(model, version)
+        if reference is None:
+            raise NotFoundError("reference", f"{model} version {version}")
+        return reference
+
+
+def _to_reference(row: ReferenceRow) -> Reference:
+    bins = ProfileBins.from_dict(row.bins)
+    return Reference(
+        bins=bins,
+        profile=Profile.from_bytes(row.data, bins.layout),
+        start=row.start,
+        end=row.end,
+        performance={name: Performance(**found) for name, found in row.performance.items()},
+        habits={name: Habit.from_dict(habit) for name, habit in row.habits.items()},
+        kind=row.kind,
+        id=row.id,
+    )

@@ -1,0 +1,160 @@
+"""Monitor a model: profile what changed, list the windows that wait, evaluate one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from monitor.evaluate import evaluate_window
+from monitor.model import EvaluatedWindow
+from monitor.profiles.model import Profile
+from monitor.profiles.repository import DirtyTiles, Profiles, hours_between
+from monitor.profiling import Profiled, Profiler
+from monitor.reference import Reference
+from monitor.reference_store import References
+from monitor.repository import Measurements, Windows, worst_status
+from watchkeeper.database import read, write
+from watchkeeper.lake import Lake
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.window import Window, window_at, windows_between
+
+#: Windows before the present one that say how many rows are usual.
+VOLUME_WINDOWS = 28
+#: Windows without a row that are looked at after a silence; earlier ones say nothing new.
+SILENT_WINDOWS = 7
+
+
+class Monitor:
+    """Keeps profiles and verdicts of models up to date; one per process, not for threads to share.
+
+    Parameters
+    ----------
+    engine
+        The database.
+    lake
+        Where predictions and labels are.
+    """
+
+    def __init__(self, engine: Engine, lake: Lake) -> None:
+        self._engine = engine
+        self._lake = lake
+        self._references: dict[tuple[str, int], Reference] = {}
+
+    def profile(self, settings: ModelSettings, now: datetime) -> Profiled:
+        """Compute the profiles of all tiles in which rows or labels have changed.
+
+        The cost is that of the changed tiles. What could not be finished stays marked.
+        """
+        done = Profiled()
+        with Profiler(self._engine, self._lake, settings, now) as profiler:
+            profiler.look_up_labels()
+            while (batch := profiler.profile_batch()) is not None:
+                done += batch
+        return done
+
+    def pending(self, settings: ModelSettings, now: datetime) -> list[tuple[int, Window]]:
+        """Return the closed windows that wait for an evaluation, oldest first, with versions.
+
+        Those never evaluated, those changed by late rows, those whose labels have become mature or
+        have changed after that, and, after a silence, the newest ones that hold no row at all.
+        """
+        size, zone = settings.windows.size, settings.windows.timezone
+        with read(self._engine) as session:
+            windows = Windows(session)
+            waiting = windows.waiting(
+                settings.model, now=now, mature_before=now - settings.label.delay
+            )
+            newest = windows.newest(settings.model)
+        if newest is None:
+            return waiting
+        version, last = newest
+        # Rows of the last tile may still be on their way.
+        silent = list(windows_between(last.end, now - settings.windows.tile, size, zone))
+        return waiting + [(version, window) for window in silent[-SILENT_WINDOWS:]]
+
+    def evaluate(
+        self,
+        session: Session,
+        settings: ModelSettings,
+        version: int,
+        window: Window,
+        now: datetime,
+    ) -> EvaluatedWindow:
+        """Evaluate one window and store the results, in the caller's transaction.
+
+        Raises
+        ------
+        NotFoundError
+            The version has no reference.
+        """
+        row = Windows(session).open(settings.model, version, window)
+        evaluated = self._evaluate(session, settings, version, window, now)
+        first = row.evaluated_at is None
+        changed = not first and Measurements(session).differ(evaluated)
+        evaluated = dataclasses.replace(evaluated, revision=row.revision + int(changed))
+        row.evaluated_row_changes = row.row_changes
+        row.evaluated_label_changes = row.label_changes
+        row.labels_mature = row.settled = evaluated.labels_mature
+        row.rows, row.labels = evaluated.rows, evaluated.labels
+        row.status = worst_status(evaluated.results)
+        row.revision = evaluated.revision
+        row.evaluated_at = now
+        session.flush()
+        if first or changed:
+            Measurements(session).replace(evaluated, first=first)
+        return evaluated
+
+    def peek(
+        self, session: Session, settings: ModelSettings, version: int, now: datetime
+    ) -> EvaluatedWindow:
+        """Evaluate what there is so far of the window that is open now; nothing is stored.
+
+        A total break of a feed shows in its first rows, long before the window is over.
+        """
+        window = window_at(now, settings.windows.size, settings.windows.timezone)
+        return self._evaluate(session, settings, version, window, now)
+
+    def mark_all(self, settings: ModelSettings, now: datetime) -> None:
+        """Have the whole log profiled again, for example after a reference was added late."""
+        days = {day for table in self._lake.predictions(settings.model) for day in table.days()}
+        starts = [datetime.combine(day, time.min, tzinfo=UTC) for day in days]
+        hours = [h for start in starts for h in hours_between(start, start + timedelta(days=1))]
+        with write(self._engine) as session:
+            DirtyTiles(session).mark(settings.model, hours, now)
+
+    def _evaluate(
+        self,
+        session: Session,
+        settings: ModelSettings,
+        version: int,
+        window: Window,
+        now: datetime,
+    ) -> EvaluatedWindow:
+        reference = self._reference(session, settings.model, version)
+        profiles = Profiles(session)
+        tiles = {
+            stored.tile_start: Profile.from_bytes(stored.data, reference.bins.layout)
+            for stored in profiles.between(settings.model, version, window.start, window.end)
+        }
+        # A window that is still open holds few rows because it is young.
+        closed = window.end <= now
+        before = Windows(session).rows_before(settings.model, window, VOLUME_WINDOWS)
+        return evaluate_window(
+            window,
+            tiles,
+            reference,
+            settings,
+            version=version,
+            now=now,
+            rows_before=before if closed else (),
+            rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
+        )
+
+    def _reference(self, session: Session, model: str, version: int) -> Reference:
+        key = (model, version)
+        if key not in self._references:
+            self._references[key] = References(session).get(model, version)
+        return self._references[key]

@@ -1,0 +1,315 @@
+"""Ticks over a real lake and both databases: counts, corrections, silence, two workers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine
+
+from monitor.model import CheckStatus, EvaluatedWindow, Family
+from monitor.profiles.model import Profile
+from monitor.profiles.repository import DirtyTiles, Profiles
+from monitor.reference import fit_reference
+from monitor.reference_store import References
+from monitor.repository import Measurements
+from monitor.run import Monitor
+from watchkeeper.database import read, write
+from watchkeeper.lake import Lake
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
+from watchkeeper.window import Window
+
+START = datetime(2013, 6, 1, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+ROWS_A_DAY = 240
+SCHEMA = FeatureSchema(
+    columns=(
+        Column(name="distance", kind=ColumnKind.NUMERICAL),
+        Column(name="wind", kind=ColumnKind.NUMERICAL),
+        Column(name="gust", kind=ColumnKind.NUMERICAL),
+        Column(name="carrier", kind=ColumnKind.CATEGORICAL, categories=("AA", "B6", "UA")),
+    ),
+    target="late",
+    task=Task.BINARY,
+    classes=("0", "1"),
+)
+
+
+def settings_of(**windows: str) -> ModelSettings:
+    return ModelSettings.model_validate(
+        {
+            "model": "flights",
+            "task": "binary",
+            "owner": {"name": "Flight models on call"},
+            "timestamp": "scheduled_at",
+            "prediction": {"score": "y_pred_proba"},
+            "label": {"column": "late", "delay": "1d"},
+            "windows": {"size": "1d", **windows},
+            "tolerance": {"metric": "log_loss", "rise": "20%"},
+        }
+    )
+
+
+SETTINGS = settings_of()
+
+
+def flights(start: datetime, days: int, seed: int, *, harm: float = 0.0) -> pd.DataFrame:
+    """Rows whose labels follow the score, or its opposite for a share ``harm`` of them."""
+    rng = np.random.default_rng(seed)
+    n = days * ROWS_A_DAY
+    score = rng.beta(2, 5, n)
+    truth = rng.random(n) < np.where(rng.random(n) < harm, 1 - score, score)
+    times = pd.to_datetime(start) + pd.to_timedelta(
+        np.sort(rng.integers(0, days * 86_400_000_000, n)), unit="us"
+    )
+    return pd.DataFrame(
+        {
+            "prediction_id": [f"{seed}-{k}" for k in range(n)],
+            "timestamp": times,
+            "distance": rng.normal(1000, 300, n),
+            "wind": rng.exponential(8, n),
+            "gust": np.where(rng.random(n) < 0.7, np.nan, rng.exponential(20, n)),
+            "carrier": rng.choice(np.array(["AA", "B6", "UA"], dtype=object), n),
+            "y_pred": (score >= 0.5).astype(np.int64),
+            "y_pred_proba": score,
+            "y_true": truth.astype(np.int64),
+            "delay": rng.integers(1, 20 * 3600, n),
+        }
+    )
+
+
+class Feed:
+    """Ships rows and labels as the server would."""
+
+    def __init__(self, engine: Engine, root: Path) -> None:
+        self.engine = engine
+        self.lake = Lake(str(root / "lake"))
+        self.monitor = Monitor(engine, self.lake)
+        self.sequence = 0
+
+    def ship(self, frame: pd.DataFrame, at: datetime, version: int = 1) -> None:
+        if frame.empty:
+            return
+        self.sequence += 1
+        rows = frame.assign(version=np.int32(version), predicted_at=frame.timestamp, served_by="c")
+        rows = rows.drop(columns=["y_true", "delay"])
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        for name in ("timestamp", "predicted_at"):
+            column = table.column(name).cast(pa.timestamp("us", tz="UTC"))
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        self.lake.append_predictions("flights", 1, table, writer="w", sequence=self.sequence)
+        with write(self.engine) as session:
+            DirtyTiles(session).mark("flights", [t.to_pydatetime() for t in frame.timestamp], at)
+
+    def label(self, frame: pd.DataFrame, at: datetime, labelled_at: datetime | None = None) -> None:
+        if frame.empty:
+            return
+        self.sequence += 1
+        when = pa.array([labelled_at or at] * len(frame), pa.timestamp("us", tz="UTC"))
+        table = pa.table(
+            {
+                "prediction_id": frame.prediction_id.tolist(),
+                "y_true": frame.y_true.tolist(),
+                "labelled_at": when,
+                "received_at": when,
+            }
+        )
+        self.lake.append_labels("flights", table, writer="w", sequence=self.sequence)
+        with write(self.engine) as session:
+            DirtyTiles(session).mark_labels(
+                "flights",
+                writer="w",
+                sequence=self.sequence,
+                days=[(labelled_at or at).date()],
+                at=at,
+            )
+
+    def tick(self, now: datetime, settings: ModelSettings = SETTINGS) -> list[EvaluatedWindow]:
+        self.monitor.profile(settings, now)
+        found = []
+        for version, window in self.monitor.pending(settings, now):
+            with write(self.engine) as session:
+                found.append(self.monitor.evaluate(session, settings, version, window, now))
+        return found
+
+    def stored(self, window: Window, version: int = 1) -> Profile:
+        with read(self.engine) as session:
+            layout = References(session).get("flights", version).bins.layout
+            tiles = Profiles(session).between("flights", version, window.start, window.end)
+        return Profile.merge((Profile.from_bytes(t.data, layout) for t in tiles), layout)
+
+
+@pytest.fixture
+def feed(engine: Engine, tmp_path: Path) -> Feed:
+    frame = flights(START - 12 * DAY, 12, 0)
+    reference = fit_reference(
+        frame,
+        schema=SCHEMA,
+        settings=SETTINGS,
+        timestamps=frame.timestamp,
+        y_pred=frame.y_pred,
+        y_pred_proba=frame.y_pred_proba,
+        y_true=frame.y_true,
+    )
+    with write(engine) as session:
+        References(session).add("flights", 1, reference, START)
+    return Feed(engine, tmp_path)
+
+
+def day(number: int) -> Window:
+    return Window(start=START + number * DAY, end=START + (number + 1) * DAY)
+
+
+def test_ticks_over_a_month_count_what_pandas_counts(feed: Feed) -> None:
+    frame = flights(START, 30, 1, harm=0.0)
+    known_at = frame.timestamp + pd.to_timedelta(frame.delay, unit="s")
+    evaluated: dict[datetime, list[EvaluatedWindow]] = {}
+    shipped_until = labelled_until = pd.Timestamp(START)
+    for number in range(1, 32):
+        now = START + number * DAY
+        feed.ship(frame[(frame.timestamp >= shipped_until) & (frame.timestamp < now)], now)
+        feed.label(frame[(known_at >= labelled_until) & (known_at < now)], now)
+        shipped_until = labelled_until = pd.Timestamp(now)
+        for window in feed.tick(now):
+            evaluated.setdefault(window.window.start, []).append(window)
+
+    assert list(evaluated) == [START + number * DAY for number in range(30)]
+    for number, windows in enumerate(evaluated.values()):
+        rows = frame[(frame.timestamp >= day(number).start) & (frame.timestamp < day(number).end)]
+        merged = feed.stored(day(number))
+        assert merged.rows == windows[-1].rows == len(rows)
+        assert merged.labels == windows[-1].labels == len(rows)
+        assert merged.column("distance").total == pytest.approx(rows.distance.sum(), rel=1e-9)
+        assert merged.column("gust").null == rows.gust.isna().sum()
+        assert [w.labels_mature for w in windows] == [False, True]
+        assert [w.revision for w in windows] == [0, 1]
+    criticals = [
+        result
+        for windows in evaluated.values()
+        for result in windows[-1].results
+        if result.status is CheckStatus.CRITICAL
+    ]
+    assert criticals == []
+    assert feed.tick(START + 31 * DAY) == []
+    assert feed.monitor.profile(SETTINGS, START + 31 * DAY).tiles == 0
+
+
+def test_harm_is_judged_when_labels_are_mature_and_a_late_label_corrects_it(feed: Feed) -> None:
+    frame = flights(START, 1, 2, harm=0.8)
+    feed.ship(frame, START + DAY)
+    early = frame.sample(100, random_state=0)
+    feed.label(early, START + DAY)
+    (first,) = feed.tick(START + DAY)
+    assert first.of(Family.PERFORMANCE)[0].status is CheckStatus.INSUFFICIENT_DATA
+    assert (first.labels, first.labels_mature, first.revision) == (100, False, 0)
+
+    feed.label(frame.drop(early.index), START + 30 * HOUR)
+    assert feed.tick(START + 30 * HOUR) == []
+    (judged,) = feed.tick(START + 2 * DAY)
+    performance = judged.of(Family.PERFORMANCE)[0]
+    assert (performance.status, judged.revision) == (CheckStatus.CRITICAL, 1)
+    assert performance.effect is not None
+    assert performance.effect > 1
+
+    feed.label(frame.assign(y_true=frame.y_pred), START + 3 * DAY)
+    (corrected,) = [w for w in feed.tick(START + 3 * DAY) if w.window == day(0)]
+    assert corrected.of(Family.PERFORMANCE)[0].status is CheckStatus.OK
+    assert corrected.revision == 2
+    with read(feed.engine) as session:
+        rows = Measurements(session).of("flights", 1, day(0))
+        history = Measurements(session).corrections("flights", 1, day(0))
+    assert {r.status for r in rows if r.metric == "log_loss"} == {"ok"}
+    assert [(c.old_status, c.new_status) for c in history if c.metric == "log_loss"] == [
+        ("insufficient_data", "critical"),
+        ("critical", "ok"),
+    ]
+    assert history[-1].old_reason.startswith("log_loss")
+
+
+def test_a_broken_join_shows_in_the_first_hour_and_is_over_when_the_feed_is_back(
+    feed: Feed,
+) -> None:
+    frame = flights(START, 2, 3)
+    broken = frame.timestamp < START + DAY
+    frame.loc[broken, ["wind", "gust"]] = np.nan
+    feed.ship(frame[frame.timestamp < START + HOUR], START + HOUR)
+    feed.monitor.profile(SETTINGS, START + HOUR)
+    with read(feed.engine) as session:
+        peek = feed.monitor.peek(session, SETTINGS, 1, START + HOUR)
+    (nulls,) = [
+        r
+        for r in peek.of(Family.DATA_CONTRACT)
+        if r.status is CheckStatus.CRITICAL and r.measurement.column == "wind"
+    ]
+    assert nulls.check == "null_surge"
+
+    feed.ship(frame[frame.timestamp >= START + HOUR], START + 2 * DAY)
+    first, second = feed.tick(START + 2 * DAY)
+    bad = {
+        r.measurement.column
+        for r in first.of(Family.DATA_CONTRACT)
+        if r.status is CheckStatus.CRITICAL
+    }
+    assert "wind" in bad
+    assert all(r.status is not CheckStatus.CRITICAL for r in second.of(Family.DATA_CONTRACT))
+
+
+def test_late_rows_are_a_correction_and_silence_is_a_finding(feed: Feed) -> None:
+    frame = flights(START, 12, 4)
+    held = frame[(frame.timestamp >= day(10).start) & (frame.timestamp < day(11).end)]
+    feed.ship(frame.drop(held.index), START + 10 * DAY)
+    feed.tick(START + 10 * DAY + HOUR)
+
+    silent = feed.tick(START + 12 * DAY + HOUR)
+    volumes = [
+        (w.window, r.status) for w in silent if not w.rows for r in w.results if r.check == "volume"
+    ]
+    assert volumes == [(day(10), CheckStatus.CRITICAL), (day(11), CheckStatus.CRITICAL)]
+
+    feed.ship(held, START + 12 * DAY)
+    late = [w for w in feed.tick(START + 12 * DAY + 2 * HOUR) if w.window in {day(10), day(11)}]
+    assert [w.revision for w in late] == [1, 1]
+    assert {r.status for w in late for r in w.results if r.check == "volume"} == {CheckStatus.OK}
+
+
+def test_labels_from_the_future_count_when_their_time_has_come(feed: Feed) -> None:
+    frame = flights(START, 1, 5)
+    feed.ship(frame, START + DAY)
+    feed.label(frame, START + DAY, labelled_at=START + 3 * DAY)
+    (first,) = feed.tick(START + DAY)
+    assert first.labels == 0
+    now = START + 3 * DAY
+    assert [w.labels for w in feed.tick(now) if w.window == day(0)] == [len(frame)]
+
+
+@pytest.mark.parametrize("tile", ["30m", "1h", "1d"])
+def test_two_workers_at_once_count_every_row_once(feed: Feed, tile: str) -> None:
+    settings = settings_of(tile=tile)
+    frame = flights(START, 6, 6)
+    for number in range(3):
+        feed.ship(frame[number::3], START + 6 * DAY)
+    monitors = [Monitor(feed.engine, feed.lake) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda m: m.profile(settings, START + 6 * DAY), monitors))
+    whole = feed.stored(Window(start=START, end=START + 6 * DAY))
+    assert whole.rows == len(frame)
+    with read(feed.engine) as session:
+        assert DirtyTiles(session).take("flights") == []
+
+
+def test_rows_of_a_version_without_a_reference_wait_for_it(feed: Feed) -> None:
+    frame = flights(START, 1, 7)
+    feed.ship(frame, START + DAY, version=2)
+    assert feed.tick(START + DAY) == []
+    with write(feed.engine) as session:
+        reference = References(session).get("flights", 1)
+        References(session).add("flights", 2, reference, START)
+    feed.monitor.mark_all(SETTINGS, START + DAY)
+    (found,) = feed.tick(START + DAY)
+    assert (found.version, found.rows) == (2, len(frame))
