@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, MetaData, create_engine, text
 
 from watchkeeper.clock import SteppedClock
 from watchkeeper.database import Base, make_engine
@@ -102,6 +102,13 @@ def empty_kind(request: pytest.FixtureRequest) -> str:
     """Return the kind of the database behind ``empty_database_url``."""
     kind: str = request.param
     return kind
+
+
+@pytest.fixture(scope="session")
+def metadata() -> MetaData:
+    """Return the tables of all rooms as the code defines them."""
+    import_tables()
+    return Base.metadata
 
 
 @pytest.fixture(scope="session")
