@@ -17,7 +17,7 @@ from service.cli.commands import COMMANDS
 from service.cli.run import load
 from watchkeeper.configuration import Section, settings_of
 from watchkeeper.environment import variable_of
-from watchkeeper.model_settings import ModelSettings
+from watchkeeper.model_settings import AHEAD, ModelSettings
 from watchkeeper.settings import Settings
 from watchkeeper.tolerance import METRICS
 from watchkeeper.window import format_duration
@@ -77,9 +77,15 @@ def _settings_table(model: type[Section], rows: Any, extra: str | None) -> str:
     head = ["setting", "default", "meaning", *([extra] if extra else [])]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for place, info, more in rows:
-        cells = [f"`{'.'.join(place)}`", _default(model, place, info), _escape(info.description)]
+        meaning = _escape(info.description) + _ahead(model, place)
+        cells = [f"`{'.'.join(place)}`", _default(model, place, info), meaning]
         lines.append(f"| {' | '.join([*cells, *([more] if more else [])])} |")
     return "\n".join(lines) + "\n"
+
+
+def _ahead(model: type[Section], place: tuple[str, ...]) -> str:
+    told = (place[: len(known)] == known for known in AHEAD if model is ModelSettings)
+    return " *Has no effect yet beyond its default.*" if any(told) else ""
 
 
 def _default(model: type[Section], place: tuple[str, ...], info: Any) -> str:

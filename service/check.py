@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,16 @@ def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationE
     for path in model_files(home):
         errors.extend(sorted(_beyond(path, home, environ), key=lambda error: error.line or 0))
     return errors
+
+
+def project_notes(home: Path, environ: Mapping[str, str]) -> list[ConfigurationError]:
+    """Return what is set in right files but has no effect in this version."""
+    notes: list[ConfigurationError] = []
+    for path in model_files(home):
+        with suppress(ConfigurationError):
+            settings, document = load_model(path, environ), read_document(path)
+            notes.extend(document.error(note, place) for place, note in settings.notes())
+    return notes
 
 
 def _each(error: ConfigurationError) -> tuple[ConfigurationError, ...]:

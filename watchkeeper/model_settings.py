@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -28,6 +28,7 @@ from watchkeeper.schema import ColumnKind, Task
 from watchkeeper.tolerance import Tolerance
 
 __all__ = [
+    "AHEAD",
     "BUILT_IN_LOG",
     "AlarmBudget",
     "Alerts",
@@ -46,6 +47,15 @@ __all__ = [
 ]
 
 MODELS_FOLDER = "models"
+
+#: Settings that are read and checked, but that nothing follows yet unless they have their default.
+AHEAD: Mapping[Place, str] = {
+    ("source", "table"): "only the built-in log is watched",
+    ("reference", "kind"): "every window is compared with the fixed reference",
+    ("alarm_budget",): "thresholds are not derived from it",
+    ("segments",): "segments are not judged apart",
+    ("rollout",): "a promoted version takes over at once",
+}
 
 
 def _name(value: str) -> str:
@@ -102,6 +112,13 @@ class ModelSettings(Section):
             yield ("label", "positive"), f"a {self.task} model has no positive class"
         yield from self._feature_problems()
 
+    def notes(self) -> Iterator[tuple[Place, str]]:
+        """Yield what is set but has no effect in this version: place, what happens instead."""
+        for place, instead in AHEAD.items():
+            value, default = _at(self, place)
+            if value != default:
+                yield place, f"has no effect yet: {instead}"
+
     def named_columns(self) -> frozenset[str]:
         """Return the columns that this file gives a role; none of them is a feature."""
         roles = {self.timestamp, self.label.column, *self.prediction.columns(), *self.exclude}
@@ -122,6 +139,16 @@ class ModelSettings(Section):
                 known = [n for n, k in self.features.items() if k is ColumnKind.CATEGORICAL]
                 problem = f"no categorical feature {name!r}; {nearest(name, known)}"
                 yield ("segments", index), problem
+
+
+def _at(settings: ModelSettings, place: Place) -> tuple[Any, Any]:
+    """Return the value at a place, and its default."""
+    value: Any = settings
+    default: Any = None
+    for part in place:
+        default = type(value).model_fields[str(part)].get_default()
+        value = getattr(value, str(part))
+    return value, default
 
 
 def _within(name: str, problems: Iterator[tuple[Place, str]]) -> Iterator[tuple[Place, str]]:

@@ -72,7 +72,8 @@ class Slack(Section):
     token: SecretStr | None = Field(default=None, description="Bot token; never in the file.")
     token_file: Path | None = Field(default=None, description="File that holds the bot token.")
     signing_secret: SecretStr | None = Field(
-        default=None, description="Proves that a button press comes from Slack; never in the file."
+        default=None,
+        description="Proves that a call comes from Slack; nothing reads it yet.",
     )
     signing_secret_file: Path | None = Field(
         default=None, description="File that holds the signing secret."

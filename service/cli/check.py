@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from service.check import check_project
+from service.check import check_project, project_notes
 from service.cli.options import Home, JsonFile
 from service.cli.output import write_json
 from watchkeeper.configuration import ConfigurationErrors
@@ -21,15 +21,20 @@ def check(home: Home = Path(), json_file: JsonFile = None) -> None:
     It reads watchkeeper.yaml, WATCHKEEPER_… variables and models/*.yaml, and looks whether the
     training code and the columns that they name exist. Nothing is started and nothing is written.
     """
-    errors = check_project(home, os.environ)
+    errors, notes = check_project(home, os.environ), project_notes(home, os.environ)
     files = model_files(home)
     if json_file is not None:
-        write_json(
-            {"files": 1 + len(files), "errors": [_plain(error) for error in errors]}, json_file
-        )
+        result = {
+            "files": 1 + len(files),
+            "errors": [_plain(error) for error in errors],
+            "notes": [_plain(note) for note in notes],
+        }
+        write_json(result, json_file)
     if errors:
         raise ConfigurationErrors(errors)
     if json_file is None or str(json_file) != "-":
+        for note in notes:
+            typer.echo(f"note: {note}")
         names = ", ".join(path.stem for path in files) or "none yet"
         typer.echo(f"watchkeeper.yaml and {len(files)} model files are right (models: {names})")
 

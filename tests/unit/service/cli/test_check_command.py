@@ -55,6 +55,7 @@ def test_machines_get_the_same_facts(project: Path, capsys: pytest.CaptureFixtur
     assert run(["check", "--home", str(project), "--json", "-"]) == 1
     assert json.loads(capsys.readouterr().out) == {
         "files": 2,
+        "notes": [],
         "errors": [
             {
                 "file": str(project / "models" / "example.yaml"),
@@ -85,6 +86,19 @@ def test_it_looks_at_what_the_file_names(project: Path, old: str, new: str, prob
     edit(project / "models" / "example.yaml", old, new)
 
     assert any(problem in line for line in problems(project))
+
+
+def test_a_setting_without_effect_is_noted_and_no_error(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(project / "models" / "example.yaml", "alarm_budget", "rollout: {shadow: 1d}\nalarm_budget")
+
+    assert run(["check", "--home", str(project)]) == 0
+    note, verdict = capsys.readouterr().out.splitlines()
+    assert note.endswith(
+        "example.yaml:10: rollout: has no effect yet: a promoted version takes over at once"
+    )
+    assert verdict.endswith("are right (models: example)")
 
 
 def test_it_finds_training_code_and_data_that_are_damaged(project: Path) -> None:
