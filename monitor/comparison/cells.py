@@ -58,31 +58,37 @@ def _apart(*pairs: tuple[int, int]) -> list[Segment]:
 def _spacing_segments(
     reference: Counts, current: Counts, bins: ColumnBins, wanted: int
 ) -> list[Segment]:
-    """Group bins between atoms, neighbours merged to about ``wanted`` cells in all."""
-    size = max(1, round(len(reference) / wanted))
+    """Join neighbouring bins to about ``wanted`` cells; values that fill a cell stay alone."""
+    target = reference.sum() / wanted
     atoms = set(bins.atoms)
     segments: list[Segment] = []
     start = 0
-    for position in range(len(reference) + 1):
-        at_end = position == len(reference)
-        is_atom = position < len(bins.edges) and bins.edges[position] in atoms
-        if not (at_end or is_atom):
-            continue
-        if position > start:
-            splits = np.arange(start, position, size)
-            segments.append(
-                Segment(
-                    reference=np.add.reduceat(reference[:position], splits),
-                    current=np.add.reduceat(current[:position], splits),
-                )
+    for position, edge in enumerate((*bins.edges, None)):
+        if edge in atoms and reference[position] >= target:
+            segments += _joined(reference[start:position], current[start:position], target)
+            segments += given_bins(
+                reference[position : position + 1], current[position : position + 1]
             )
-        if is_atom:
-            stop = position + 1
-            segments.append(
-                Segment(reference=reference[position:stop], current=current[position:stop])
-            )
-        start = position + 1
-    return segments
+            start = position + 1
+    return segments + _joined(reference[start:], current[start:], target)
+
+
+def _joined(reference: Counts, current: Counts, target: float) -> list[Segment]:
+    """Join bins of one stretch; each cell ends where the reference's next multiple is reached."""
+    total = reference.sum()
+    if not total:
+        return _apart((0, int(current.sum())))
+    parts = max(1, round(total / target))
+    ranks = np.arange(1, parts) * total / parts
+    # The same rule as the edges: the first bin whose end reaches the rank.
+    ends = np.unique(np.searchsorted(np.cumsum(reference), ranks - 0.5)) + 1
+    starts = np.concatenate([[0], ends[ends < len(reference)]]).astype(np.intp)
+    return [
+        Segment(
+            reference=np.add.reduceat(reference, starts),
+            current=np.add.reduceat(current, starts),
+        )
+    ]
 
 
 def _value_segments(

@@ -22,8 +22,10 @@ from watchkeeper.schema import ColumnKind
 
 #: Values of a column with very many of them that are followed one by one.
 _FOLLOWED = 100
-#: A column with more different values than this share of its rows is text, not categories.
-_UNIQUE_SHARE = 0.5
+#: A column is text, not categories, when its frequent values cover less than this share of it,
+#: or when nearly all of its values differ.
+_COVERED_SHARE = 0.5
+_UNIQUE_SHARE = 0.9
 _FEW_STRINGS = 20
 
 #: Told what is being done, and which share of that is done.
@@ -133,7 +135,7 @@ def _kinds(pair: Pair, columns: Sequence[SharedColumn], *, seed: int) -> dict[st
             expression = expressions[name]
             followed = _follow(pair, expression, seed=seed)
             counts = scan.count_categories(pair.tables, pair.reference, expression, only=followed)
-            if counts.others > _UNIQUE_SHARE * (counts.rows - counts.null):
+            if counts.others > (1 - _COVERED_SHARE) * (counts.rows - counts.null):
                 kinds[name] = ColumnKind.TEXT
         elif values > max(_FEW_STRINGS, _UNIQUE_SHARE * pair.reference.rows):
             kinds[name] = ColumnKind.TEXT
