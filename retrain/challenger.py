@@ -60,16 +60,19 @@ def make_challenger(
         The training set is refused, or no candidate could be trained.
     """
     zone = workshop.settings.windows.timezone
-    judging = rows.between(_midnight(split.judging, zone), None)
-    past = rows.between(None, _midnight(split.judging, zone))
+    end = _midnight(split.judging, zone)
+    judging, past = rows.between(end, None), rows.between(None, end)
     search: list[dict[str, Any]] = []
     begin: datetime | None = None
     if split.choosing is not None and window == "search":
         cut = _midnight(split.choosing, zone)
         older, choosing = past.between(None, cut), past.between(cut, None)
-        begin, search = _search(workshop, older, choosing, schema=schema, progress=progress)
-    elif window != "search" and len(past):
-        begin = beginnings(window, *_ends(past))[0]
+        begins = beginnings(window, _first(older), cut)
+        begin, search = _search(
+            workshop, older, choosing, begins=begins, schema=schema, progress=progress
+        )
+    elif window != "search":
+        begin = beginnings(window, _first(past), end)[0]
     progress("training the challenger")
     training = past.between(begin, None)
     _check(workshop.settings, training, past)
@@ -83,6 +86,7 @@ def _search(
     past: Dataset,
     choosing: Dataset,
     *,
+    begins: list[datetime],
     schema: FeatureSchema,
     progress: Callable[[str], None],
 ) -> tuple[datetime, list[dict[str, Any]]]:
@@ -90,9 +94,9 @@ def _search(
     found: list[dict[str, Any]] = []
     best: tuple[float, datetime] | None = None
     error: TrainingError | None = None
-    for number, begin in enumerate(beginnings("search", *_ends(past)), start=1):
-        progress(f"trying {_days(begin, past)} days of the past")
+    for number, begin in enumerate(begins, start=1):
         candidate = past.between(begin, None)
+        progress(f"trying {len(candidate):,} rows since {begin:%Y-%m-%d}")
         line: dict[str, Any] = {"from": begin.isoformat(), "rows": len(candidate)}
         found.append(line)
         try:
@@ -133,13 +137,11 @@ def _facts(rows: Dataset, task: Task) -> TrainingSet:
     )
 
 
-def _ends(rows: Dataset) -> tuple[datetime, datetime]:
-    stamps = rows.timestamps
-    return stamps.iloc[0].to_pydatetime(), stamps.iloc[-1].to_pydatetime()
-
-
-def _days(begin: datetime, past: Dataset) -> int:
-    return max(1, round((_ends(past)[1] - begin).total_seconds() / 86400))
+def _first(rows: Dataset) -> datetime:
+    if not len(rows):
+        raise TrainingError("refused", "no rows to train on before those that judge")
+    first: datetime = rows.timestamps.iloc[0].to_pydatetime()
+    return first
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

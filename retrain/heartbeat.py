@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from retrain.claims import RetrainClaims
 from retrain.model import RetrainRun
-from retrain.repository import RetrainRuns
 from watchkeeper.database import write
 from watchkeeper.errors import LeaseLostError, TrainingError
 
@@ -70,7 +70,7 @@ def beating(
         while not done.wait(lease / 3):
             try:
                 with write(engine) as session:
-                    if RetrainRuns(session).heartbeat(run, lease):
+                    if RetrainClaims(session).heartbeat(run, lease):
                         heart.cancelled.set()
             except OperationalError:
                 # The database is away or busy: the lease may still hold when it is back.

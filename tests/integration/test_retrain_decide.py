@@ -19,10 +19,11 @@ from monitor.model import (
     Measurement,
     Threshold,
 )
+from retrain.claims import MOST_ATTEMPTS, RetrainClaims
 from retrain.decide import consider, request_run
 from retrain.memory import Decisions, PolicyMemory, Quarantine
 from retrain.model import Action, PolicyState, RetrainDecision, RunState, Trigger
-from retrain.repository import MOST_ATTEMPTS, RetrainRuns
+from retrain.repository import RetrainRuns
 from retrain.rows import RetrainRunRow
 from watchkeeper.database import read, write
 from watchkeeper.errors import ConfigurationError, ConflictError, LeaseLostError, NotFoundError
@@ -273,10 +274,10 @@ def test_a_queued_run_waits_while_the_input_is_broken(deployed: Engine) -> None:
     decide(deployed, evaluated(3, broken=True))
 
     with write(deployed) as session:
-        assert RetrainRuns(session).claim("worker", 60, START) is None
+        assert RetrainClaims(session).claim("worker", 60, START) is None
     decide(deployed, evaluated(4))
     with write(deployed) as session:
-        assert RetrainRuns(session).claim("worker", 60, START) is not None
+        assert RetrainClaims(session).claim("worker", 60, START) is not None
 
 
 def test_a_person_may_retrain_at_any_time_but_once_per_request(deployed: Engine) -> None:
@@ -286,9 +287,9 @@ def test_a_person_may_retrain_at_any_time_but_once_per_request(deployed: Engine)
         assert (run.trigger, run.cause) == (Trigger.MANUAL, "requested by ann")
         with pytest.raises(ConflictError, match="run 1 is queued already"):
             request_run(session, settings(), by="ann", key="click-2", now=START)
-        claimed = RetrainRuns(session).claim("worker", 60, START)
+        claimed = RetrainClaims(session).claim("worker", 60, START)
         assert claimed is not None
-        RetrainRuns(session).finish(
+        RetrainClaims(session).finish(
             claimed, RunState.REFUSED, reason="no better", finished_at=START
         )
         with pytest.raises(ConflictError, match="this request has had its run"):
@@ -369,28 +370,28 @@ def test_two_workers_never_hold_the_same_run(engine: Engine) -> None:
     with write(engine) as session:
         queue(session, "a")
     with write(engine) as session:
-        first = RetrainRuns(session).claim("one", 60, START)
+        first = RetrainClaims(session).claim("one", 60, START)
     with write(engine) as session:
-        assert RetrainRuns(session).claim("two", 60, START) is None
+        assert RetrainClaims(session).claim("two", 60, START) is None
     assert first is not None
 
 
 def test_a_lost_lease_can_write_nothing_more(engine: Engine) -> None:
     with write(engine) as session:
         queue(session, "a")
-        first = RetrainRuns(session).claim("one", -1, START)
+        first = RetrainClaims(session).claim("one", -1, START)
     with write(engine) as session:
-        second = RetrainRuns(session).claim("two", 60, START)
+        second = RetrainClaims(session).claim("two", 60, START)
     assert first is not None
     assert second is not None
     assert second.attempts == 2
 
     with pytest.raises(LeaseLostError, match="run 1 of flights"), write(engine) as session:
-        RetrainRuns(session).finish(first, RunState.SUCCEEDED, reason="", finished_at=START)
+        RetrainClaims(session).finish(first, RunState.SUCCEEDED, reason="", finished_at=START)
     with pytest.raises(LeaseLostError), write(engine) as session:
-        RetrainRuns(session).heartbeat(first, 60)
+        RetrainClaims(session).heartbeat(first, 60)
     with write(engine) as session:
-        assert RetrainRuns(session).heartbeat(second, 60) is False
+        assert RetrainClaims(session).heartbeat(second, 60) is False
 
 
 def test_a_run_that_kills_its_worker_is_given_up(engine: Engine) -> None:
@@ -398,21 +399,21 @@ def test_a_run_that_kills_its_worker_is_given_up(engine: Engine) -> None:
         queue(session, "a")
     for _ in range(MOST_ATTEMPTS):
         with write(engine) as session:
-            assert RetrainRuns(session).abandoned() is None
-            assert RetrainRuns(session).claim("one", -1, START) is not None
+            assert RetrainClaims(session).abandoned() is None
+            assert RetrainClaims(session).claim("one", -1, START) is not None
     with write(engine) as session:
-        assert RetrainRuns(session).claim("one", -1, START) is None
-        assert RetrainRuns(session).abandoned() is not None
+        assert RetrainClaims(session).claim("one", -1, START) is None
+        assert RetrainClaims(session).abandoned() is not None
 
 
 def test_a_released_run_is_as_if_it_had_never_been_claimed(engine: Engine) -> None:
     with write(engine) as session:
         queue(session, "a")
-        run = RetrainRuns(session).claim("one", 60, START)
+        run = RetrainClaims(session).claim("one", 60, START)
         assert run is not None
-        RetrainRuns(session).release(run)
+        RetrainClaims(session).release(run)
     with write(engine) as session:
-        again = RetrainRuns(session).claim("two", 60, START)
+        again = RetrainClaims(session).claim("two", 60, START)
         assert again is not None
         assert again.attempts == 1
 
@@ -426,7 +427,7 @@ def test_a_waiting_run_is_cancelled_and_a_running_one_is_asked_to_end(engine: En
         with pytest.raises(NotFoundError, match="no retraining run '9'"):
             RetrainRuns(session).cancel(9, by="ann", at=START)
         queue(session, "b")
-        run = RetrainRuns(session).claim("one", 60, START)
+        run = RetrainClaims(session).claim("one", 60, START)
         assert run is not None
         RetrainRuns(session).cancel(run.id, by="ann", at=START)
-        assert RetrainRuns(session).heartbeat(run, 60) is True
+        assert RetrainClaims(session).heartbeat(run, 60) is True

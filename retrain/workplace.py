@@ -1,0 +1,77 @@
+"""What retraining works with: the databases, the folders, the limits, and who holds the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from retrain.model import RetrainRun
+from retrain.register import StoreReference
+from retrain.runner import Limits
+from retrain.workshop import Workshop
+from serving.artifact import TRUSTED_TYPES
+from watchkeeper.clock import Clock
+from watchkeeper.lake import Lake
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.registry.artifacts import Artifacts
+
+#: Told the model and one line about each step of a run.
+Progress = Callable[[str, str], None]
+
+
+def _silent(_model: str, _step: str) -> None:
+    return
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workplace:
+    """Everything that the use cases of retraining share.
+
+    Parameters
+    ----------
+    home, runs
+        The project's folder with the training code, and where runs keep their logs.
+    trusted
+        Types that a stored estimator may be made of.
+    owner, lease
+        Name of this worker, and seconds after which others may take its run over.
+    store
+        Stores the reference of a new version.
+    stopping
+        Whether the worker is shutting down: a run that is under way goes back into the queue.
+    """
+
+    engine: Engine
+    lake: Lake
+    artifacts: Artifacts
+    clock: Clock
+    home: Path
+    runs: Path
+    limits: Limits
+    store: StoreReference
+    owner: str
+    lease: float = 60.0
+    trusted: tuple[str, ...] = TRUSTED_TYPES
+    stopping: Callable[[], bool] = field(default=_never)
+    progress: Progress = field(default=_silent)
+
+    def workshop(
+        self, run: RetrainRun, settings: ModelSettings, alive: Callable[[], None]
+    ) -> Workshop:
+        """Return the folder of a run, ready to fit models in."""
+        return Workshop(
+            run=run,
+            settings=settings,
+            folder=(self.runs / run.model / str(run.id)).absolute(),
+            home=self.home,
+            limits=self.limits,
+            trusted=self.trusted,
+            alive=alive,
+        )
