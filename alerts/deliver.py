@@ -158,18 +158,18 @@ class Deliverer:
         # An edit may be made twice without harm; everything else is looked for first.
         if delivery.doubtful and kind is not DeliveryKind.UPDATE:
             found = channel.find(parcel)
-            if not self._may_send_again(delivery, found, incident):
+            if not self._may_send_again(delivery, found):
                 return
         if time.monotonic() - taken_at > self._how.lease - self._how.call:
             self._give_back(delivery, DeliveryState.AMBIGUOUS, after=0)
             return
         self._record(delivery, channel.send(parcel), incident)
 
-    def _may_send_again(self, delivery: Delivery, found: Found, incident: Incident) -> bool:
+    def _may_send_again(self, delivery: Delivery, found: Found) -> bool:
         """Adopt what has arrived, wait where nobody can know yet, else allow another attempt."""
         if found.kind is FoundKind.FOUND:
             sent = Outcome(kind=OutcomeKind.SENT, channel=found.channel, ts=found.ts)
-            self._sent(delivery, sent, incident, adopted=True)
+            self._sent(delivery, sent, shown=found.revision, adopted=True)
             return False
         if found.kind is FoundKind.CANNOT_LOOK:
             if delivery.possible_repeat:
@@ -195,7 +195,7 @@ class Deliverer:
     def _record(self, delivery: Delivery, outcome: Outcome, incident: Incident) -> None:
         kind = outcome.kind
         if kind is OutcomeKind.SENT:
-            self._sent(delivery, outcome, incident, adopted=False)
+            self._sent(delivery, outcome, shown=incident.standing.revision, adopted=False)
         elif kind is OutcomeKind.AMBIGUOUS:
             edit = delivery.kind is DeliveryKind.UPDATE
             self._give_back(
@@ -257,9 +257,7 @@ class Deliverer:
         )
         Incidents(session).move(delivery.incident_id, delivery.destination, fallback)
 
-    def _sent(
-        self, delivery: Delivery, outcome: Outcome, incident: Incident, *, adopted: bool
-    ) -> None:
+    def _sent(self, delivery: Delivery, outcome: Outcome, *, shown: int, adopted: bool) -> None:
         changes = {} if delivery.root is not None else {"kind": DeliveryKind.ROOT}
         reply = delivery.kind is DeliveryKind.REPLY and delivery.root is not None
         with write(self._engine) as session:
@@ -269,7 +267,7 @@ class Deliverer:
                 channel_id=outcome.channel,
                 ts=outcome.ts,
                 adopted=adopted,
-                rendered_revision=0 if reply else incident.standing.revision,
+                rendered_revision=0 if reply else shown,
                 error_class=None,
                 error_text=None,
                 **changes,

@@ -50,7 +50,7 @@ class Raised(Event):
 class Acked(Event):
     """A person has seen it and takes care, until ``expires_at`` if nothing more is heard."""
 
-    expires_at: datetime
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -88,11 +88,18 @@ class FoundKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The answer to the question whether a message has arrived."""
+    """The answer to the question whether a message has arrived.
+
+    Parameters
+    ----------
+    revision
+        The revision of the incident that it shows; it may be older than the incident is now.
+    """
 
     kind: FoundKind
     channel: str | None = None
     ts: str | None = None
+    revision: int = 0
     retry_after: float = 0.0
     error: str | None = None
 

@@ -62,23 +62,14 @@ class SlackChannel:
 
     Parameters
     ----------
-    token
-        Bot token; it appears in no message, log or error.
-    base_url
-        Address of the Web API, with its final slash.
+    client
+        As ``make_client`` makes it: without retries of its own.
     default_channel
         Channel of models that name none.
     """
 
-    def __init__(
-        self,
-        token: str,
-        *,
-        base_url: str = "https://slack.com/api/",
-        default_channel: str | None = None,
-        timeout: int = TIMEOUT,
-    ) -> None:
-        self._client = make_client(token, base_url=base_url, timeout=timeout)
+    def __init__(self, client: WebClient, *, default_channel: str | None = None) -> None:
+        self._client = client
         self._default_channel = default_channel
 
     def send(self, parcel: Parcel) -> Outcome:
@@ -152,7 +143,12 @@ class SlackChannel:
             for message in page.get("messages") or ():
                 payload = (message.get("metadata") or {}).get("event_payload") or {}
                 if payload.get("delivery_id") == parcel.delivery_id:
-                    return Found(kind=FoundKind.FOUND, channel=channel, ts=message["ts"])
+                    return Found(
+                        kind=FoundKind.FOUND,
+                        channel=channel,
+                        ts=message["ts"],
+                        revision=int(payload.get("revision") or 0),
+                    )
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return Found(kind=FoundKind.ABSENT)
@@ -212,7 +208,17 @@ def retry_after(headers: Any) -> float:
 
 
 def make_client(token: str, *, base_url: str, timeout: int = TIMEOUT) -> WebClient:
-    """Return a client that calls once: the outbox owns every retry."""
+    """Return a client that calls once: the outbox owns every retry.
+
+    Parameters
+    ----------
+    token
+        Bot token; it appears in no message, log or error.
+    base_url
+        Address of the Web API, with its final slash.
+    timeout
+        Seconds for one call; a lease must be longer.
+    """
     kind = _DirectClient if is_loopback(base_url) else WebClient
     return kind(token=token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=_quiet())
 

@@ -116,9 +116,7 @@ def test_time_alone_resolves_what_has_cleared(flights: Any) -> None:
     for number in range(2, 5):
         flights.day(number)
     with write(flights.engine) as session:
-        (change,) = sweep(
-            session, {"flights": flights.settings}, now=FIRST + 5 * DAY + timedelta(hours=1)
-        )
+        (change,) = sweep(session, {"flights": flights.settings}, now=FIRST + 6 * DAY)
 
     assert change.after is S.RESOLVED
 

@@ -1,0 +1,512 @@
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from alerts.channels.slack import SlackChannel, make_client
+from alerts.deliver import Deliverer, Delivering
+from alerts.destinations import UNLIMITED, Limits
+from alerts.notes import note
+from alerts.rows import DeliveryRow, DestinationRow, IncidentRow
+from alerts.stand_in import Fault, FaultKind, StandIn
+from watchkeeper.database import read, write
+
+TOKEN = "xoxb-secret-of-the-test"
+CHANNEL = "C0FLIGHTS"
+POST, UPDATE = "chat.postMessage", "chat.update"
+
+
+@pytest.fixture
+def slack() -> Iterator[StandIn]:
+    with StandIn(users={"U0ADA": "Ada Byron"}) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def worker(engine: Engine, slack: StandIn) -> Callable[..., Deliverer]:
+    def make(owner: str = "worker", *, timeout: int = 1, **how: Any) -> Deliverer:
+        client = make_client(TOKEN, base_url=slack.base_url, timeout=timeout)
+        how = {"limits": UNLIMITED, "look_after": 0.0, "call": timeout, "lease": 3.0} | how
+        return Deliverer(
+            engine, {"slack": SlackChannel(client)}, owner=owner, how=Delivering(**how)
+        )
+
+    return make
+
+
+def hurry(engine: Engine) -> None:
+    """Let every wait be over."""
+    with write(engine) as session:
+        session.execute(update(DeliveryRow).values(not_before=0.0))
+        session.execute(update(DestinationRow).values(not_before=0.0))
+
+
+def settle(engine: Engine, worker: Deliverer, rounds: int = 8) -> None:
+    for _ in range(rounds):
+        hurry(engine)
+        worker.run_once()
+
+
+def states(story: Any) -> list[str]:
+    return [row.state for row in story.deliveries()]
+
+
+def ids(slack: StandIn, channel: str = CHANNEL) -> list[str]:
+    return [
+        message["metadata"]["event_payload"]["delivery_id"] for message in slack.visible(channel)
+    ]
+
+
+def open_incident(flights: Any) -> None:
+    for number in (0, 1):
+        flights.day(number, loss=2.0)
+
+
+def test_a_message_arrives_and_its_place_is_kept(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+
+    assert worker().run_once() == 1
+    (root,) = flights.deliveries()
+    (message,) = slack.messages(CHANNEL)
+    assert (root.state, root.channel_id, root.ts) == ("sent", CHANNEL, message["ts"])
+    assert message["text"].startswith("🔴 PAGE flights: ROC AUC 0.710, below the limit 0.730.")
+    assert worker().run_once() == 0
+
+
+def test_the_root_is_edited_and_the_thread_tells_the_rest(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    worker().run_once()
+    for number in range(2, 6):
+        flights.day(number)
+        worker().run_once()
+
+    (root,) = slack.messages(CHANNEL)
+    (reply,) = slack.replies(CHANNEL, root["ts"])
+    assert "RESOLVED" in root["text"]
+    assert root["edited"]
+    assert reply["text"] == "Resolved after 4 d: recovered."
+
+
+#: The outcome table: what a call does, and how many calls that may arrive it takes to be done.
+FAULTS = [
+    pytest.param(Fault(kind=FaultKind.DROP), id="dropped before acceptance"),
+    pytest.param(Fault(kind=FaultKind.DROP, after=True), id="dropped after acceptance"),
+    pytest.param(Fault(kind=FaultKind.RESET), id="reset before acceptance"),
+    pytest.param(Fault(kind=FaultKind.RESET, after=True), id="reset after acceptance"),
+    pytest.param(Fault(kind=FaultKind.HANG, seconds=1.3), id="hangs before acceptance"),
+    pytest.param(Fault(kind=FaultKind.HANG, seconds=1.3, after=True), id="hangs after acceptance"),
+    *[
+        pytest.param(
+            Fault(kind=FaultKind.STATUS, status=status, after=after),
+            id=f"{status} {'after' if after else 'before'} acceptance",
+        )
+        for status in (500, 502, 503, 504)
+        for after in (False, True)
+    ],
+    pytest.param(Fault(kind=FaultKind.HTML), id="html before acceptance"),
+    pytest.param(Fault(kind=FaultKind.HTML, after=True), id="html after acceptance"),
+    pytest.param(Fault(kind=FaultKind.EMPTY), id="empty body before acceptance"),
+    pytest.param(Fault(kind=FaultKind.EMPTY, after=True), id="empty body after acceptance"),
+    pytest.param(Fault(kind=FaultKind.TRUNCATED, after=True), id="truncated after acceptance"),
+    *[
+        pytest.param(Fault(kind=FaultKind.REFUSE, error=error, after=after), id=f"{error} {after}")
+        for error in ("fatal_error", "internal_error", "service_unavailable", "request_timeout")
+        for after in (False, True)
+    ],
+    *[
+        pytest.param(Fault(kind=FaultKind.THROTTLE, retry_after=wait), id=f"429 retry-after {wait}")
+        for wait in ("1", "30", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1e9", None)
+    ],
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="ratelimited"), id="200 ratelimited"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="invalid_blocks"), id="invalid_blocks"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="msg_blocks_too_long"), id="blocks_too_long"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="not_in_channel"), id="not_in_channel"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="is_archived"), id="is_archived"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="token_revoked"), id="token_revoked"),
+    pytest.param(Fault(kind=FaultKind.REFUSE, error="brand_new_error"), id="unknown refusal"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_fault_ends_with_exactly_one_visible_message(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer], fault: Fault
+) -> None:
+    open_incident(flights)
+    slack.faults.add(POST, fault)
+    settle(flights.engine, worker())
+
+    assert states(flights) == ["sent"]
+    assert len(slack.visible(CHANNEL)) == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.RESET, FaultKind.EMPTY])
+def test_what_was_accepted_is_adopted_and_not_sent_again(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer], kind: FaultKind
+) -> None:
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=kind, after=True))
+    settle(flights.engine, worker())
+
+    (row,) = flights.deliveries()
+    (message,) = slack.visible(CHANNEL)
+    assert (row.adopted, row.ts) == (True, message["ts"])
+    assert slack.calls.count(POST) == 1
+
+
+def test_a_reply_that_may_have_arrived_is_looked_for_in_its_thread(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    settle(flights.engine, worker())
+    with write(flights.engine) as session:
+        note(session, "flights", "Retraining is held.", now=flights.incident().updated_at)
+    slack.faults.add(POST, Fault(kind=FaultKind.DROP, after=True))
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert [reply["text"] for reply in slack.replies(CHANNEL, root["ts"])] == [
+        "Retraining is held."
+    ]
+
+
+def test_history_that_lags_is_asked_twice(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    slack.workspace.history_lag = 0.4
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=FaultKind.DROP, after=True))
+    one = worker(look_after=0.5)
+    one.run_once()
+    deadline = time.monotonic() + 10
+    while states(flights) != ["sent"] and time.monotonic() < deadline:
+        with write(flights.engine) as session:
+            session.execute(
+                update(DeliveryRow).where(DeliveryRow.lookups == 0).values(not_before=0.0)
+            )
+        one.run_once()
+        time.sleep(0.05)
+
+    assert states(flights) == ["sent"]
+    assert len(slack.visible(CHANNEL)) == 1
+
+
+def test_without_the_right_to_look_it_is_sent_again_and_says_so(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    slack.scopes_missing = {"conversations.history"}
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=FaultKind.DROP, after=True))
+    settle(flights.engine, worker())
+
+    first, second = slack.visible(CHANNEL)
+    assert "possible repeat" not in first["text"]
+    assert "possible repeat" in second["text"]
+
+
+def test_it_does_not_call_again_before_the_time_that_slack_asked_for(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=FaultKind.THROTTLE, retry_after="30"))
+    started = time.monotonic()
+    for _ in range(5):
+        worker().run_once()
+
+    assert slack.calls.count(POST) == 1
+    assert time.monotonic() - started < 2
+    (row,) = flights.deliveries()
+    assert (row.state, row.attempt) == ("pending", 0)
+
+
+def test_one_throttled_channel_does_not_hold_up_another(
+    flights: Any, tell: Callable[..., Any], slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    trains = tell("trains", owner={"name": "Bob", "channel": "C0TRAINS"})
+    for number in (0, 1):
+        flights.day(number, loss=2.0)
+        trains.day(number, loss=2.0)
+    slack.faults.add(POST, Fault(kind=FaultKind.THROTTLE, retry_after="30"))
+    worker().run_once()
+
+    assert len(slack.visible(CHANNEL)) + len(slack.visible("C0TRAINS")) == 1
+
+
+def test_two_throttled_channels_mean_the_whole_workspace(
+    flights: Any, tell: Callable[..., Any], slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    for index, name in enumerate(["trains", "gates", "planes"]):
+        story = tell(name, owner={"name": "Bob", "channel": f"C0CHANNEL{index}"})
+        for number in (0, 1):
+            story.day(number, loss=2.0)
+    throttle = Fault(kind=FaultKind.THROTTLE, retry_after="30")
+    slack.faults.add(POST, throttle, throttle)
+    worker().run_once()
+
+    assert slack.calls.count(POST) == 2
+
+
+def test_token_buckets_are_shared_by_all_workers(
+    flights: Any, tell: Callable[..., Any], slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    for index in range(6):
+        story = tell(f"model{index}")
+        for number in (0, 1):
+            story.day(number, loss=2.0)
+    limits = Limits(post_every=60, post_burst=2)
+    for owner in ("one", "two"):
+        worker(owner, limits=limits).run_once()
+
+    assert len(slack.visible(CHANNEL)) == 2
+
+
+def test_edits_coalesce_and_the_newest_wins(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    worker().run_once()
+    for number in range(2, 8):
+        flights.day(number, loss=float(number))
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert slack.calls.count(UPDATE) == 1
+    assert "ROC AUC 0.610" in root["text"]
+
+
+def test_a_root_that_was_deleted_is_posted_anew_once(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    worker().run_once()
+    slack.workspace.delete(CHANNEL, slack.messages(CHANNEL)[0]["ts"])
+    flights.day(2, loss=3.0)
+    settle(flights.engine, worker())
+    flights.day(3, loss=4.0)
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert "0.670" in root["text"]
+
+
+def test_an_archived_channel_sends_the_thread_to_the_fallback(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    slack.workspace.room(CHANNEL).archived = True
+    open_incident(flights)
+    with write(flights.engine) as session:
+        note(session, "flights", "Retraining is held.", now=flights.incident().updated_at)
+    settle(flights.engine, worker(fallback="slack:C0OPS"))
+    for number in range(2, 6):
+        flights.day(number)
+    settle(flights.engine, worker(fallback="slack:C0OPS"))
+
+    (root,) = slack.messages("C0OPS")
+    assert "RESOLVED" in root["text"]
+    texts = [reply["text"] for reply in slack.replies("C0OPS", root["ts"])]
+    assert texts == ["Retraining is held.", "Resolved after 4 d: recovered."]
+    assert states(flights).count("dead") == 1
+
+
+def test_a_revoked_token_keeps_the_queue_and_its_order(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    slack.revoked = True
+    open_incident(flights)
+    for text in ("first", "second"):
+        with write(flights.engine) as session:
+            note(session, "flights", text, now=flights.incident().updated_at)
+    settle(flights.engine, worker())
+    assert set(states(flights)) == {"pending"}
+    with read(flights.engine) as session:
+        assert session.get_one(DestinationRow, "slack").trouble == "token_revoked"
+    slack.revoked = False
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert [each["text"] for each in slack.replies(CHANNEL, root["ts"])] == ["first", "second"]
+
+
+def test_a_message_that_is_refused_for_its_form_arrives_as_plain_text(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=FaultKind.REFUSE, error="invalid_blocks"))
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert root["blocks"] == []
+    assert "ROC AUC 0.710, below the limit 0.730" in root["text"]
+
+
+def test_a_page_overtakes_the_edits_that_wait(
+    flights: Any, tell: Callable[..., Any], slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    flights.day(0, broken=("temp",))
+    worker().run_once()
+    flights.day(1, broken=("temp", "dewp"))
+    page = tell("trains")
+    for number in (0, 1):
+        page.day(number, loss=2.0)
+    slack.calls.clear()
+    worker().run_once()
+
+    assert slack.calls == [POST, UPDATE]
+
+
+def test_a_late_message_says_how_late_it_is(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    with write(flights.engine) as session:
+        session.execute(update(DeliveryRow).values(enqueued_at=DeliveryRow.enqueued_at - 840))
+    worker().run_once()
+
+    assert "(delayed 14 min: Slack could not be reached)" in slack.messages(CHANNEL)[0]["text"]
+
+
+def test_what_opened_and_recovered_while_slack_was_away_is_one_message(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    for number in (0, 1):
+        flights.day(number, loss=2.0)
+    for number in range(2, 6):
+        flights.day(number)
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert "RESOLVED" in root["text"]
+    assert slack.calls.count(UPDATE) == 0
+
+
+def test_two_workers_send_each_of_many_messages_once(
+    engine: Engine, tell: Callable[..., Any], slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    story = tell("flights")
+    open_incident(story)
+    with write(engine) as session:
+        template = session.scalars(select(IncidentRow)).one()
+        values = {c.name: getattr(template, c.name) for c in template.__table__.columns}
+        first = session.scalars(select(DeliveryRow)).one()
+        sent = {c.name: getattr(first, c.name) for c in first.__table__.columns}
+        for number in range(250):
+            session.add(
+                IncidentRow(
+                    **values | {"id": number + 10, "uid": f"u{number}", "key": f"k{number}"}
+                )
+            )
+        session.flush()
+        for number in range(250):
+            row = sent | {"id": f"d{number}", "incident_id": number + 10}
+            session.add(DeliveryRow(**{k: v for k, v in row.items() if k != "sequence"}))
+
+    def drain(owner: str) -> None:
+        one = worker(owner, timeout=10, lease=30.0)
+        while one.run_once():
+            pass
+
+    threads = [threading.Thread(target=drain, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while worker().run_once():
+        pass
+
+    assert len(ids(slack)) == 251
+    assert len(set(ids(slack))) == 251
+
+
+def test_a_slow_worker_whose_lease_ran_out_records_nothing(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    with write(flights.engine) as session:
+        session.execute(
+            update(DeliveryRow).values(
+                state="leased", lease_owner="gone", lease_token=7, lease_until=1.0, attempt=1
+            )
+        )
+    settle(flights.engine, worker())
+
+    (row,) = flights.deliveries()
+    assert (row.state, row.lease_token) == ("sent", 9)
+    assert len(slack.visible(CHANNEL)) == 1
+
+
+def test_a_lease_must_be_longer_than_its_calls() -> None:
+    with pytest.raises(ValueError, match="too short for calls"):
+        Delivering(lease=15, call=10)
+
+
+def test_an_unreachable_slack_is_tried_again_later_and_in_order(
+    flights: Any, engine: Engine
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    client = make_client(TOKEN, base_url=f"http://127.0.0.1:{port}/api/", timeout=1)
+    how = Delivering(limits=UNLIMITED, lease=3.0, call=1)
+    away = Deliverer(engine, {"slack": SlackChannel(client)}, owner="one", how=how)
+    open_incident(flights)
+    away.run_once()
+
+    (row,) = flights.deliveries()
+    assert (row.state, row.doubtful, row.error_text) == ("pending", False, "ConnectionRefusedError")
+    with read(engine) as session:
+        assert session.get_one(DestinationRow, "slack").not_before > row.enqueued_at
+
+
+def test_a_proxy_is_not_asked_for_this_machine(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    open_incident(flights)
+    worker().run_once()
+
+    assert len(slack.visible(CHANNEL)) == 1
+
+
+def test_no_secret_gets_into_messages_errors_or_logs(
+    flights: Any,
+    slack: StandIn,
+    worker: Callable[..., Deliverer],
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    open_incident(flights)
+    refusals = ("token_revoked", "invalid_blocks", "is_archived", "internal_error")
+    slack.faults.add(POST, *[Fault(kind=FaultKind.REFUSE, error=error) for error in refusals])
+    with caplog.at_level(logging.DEBUG):
+        settle(flights.engine, worker())
+
+    everything = [json.dumps(slack.visible(CHANNEL)), caplog.text, *capsys.readouterr()]
+    everything += [str(row.error_text) for row in flights.deliveries()]
+    assert not any("secret" in text for text in everything)
+    assert slack.visible(CHANNEL)
+
+
+def test_an_adopted_root_is_edited_when_the_incident_has_moved_on_since(
+    flights: Any, slack: StandIn, worker: Callable[..., Deliverer]
+) -> None:
+    open_incident(flights)
+    slack.faults.add(POST, Fault(kind=FaultKind.DROP, after=True))
+    worker().run_once()
+    for number in range(2, 6):
+        flights.day(number)
+    settle(flights.engine, worker())
+
+    (root,) = slack.messages(CHANNEL)
+    assert "RESOLVED" in root["text"]
