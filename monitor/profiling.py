@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-import ibis
-import pyarrow as pa
 import structlog
 from sqlalchemy import Engine
 
-from monitor.profiles.connection import Connection, connect
-from monitor.profiles.query import Log, hours_of_labels, profile_tiles, tile_of, versions_in
+from monitor.profiles.connection import Connection, Source, connect
+from monitor.profiles.label_lookup import LabelLookup
+from monitor.profiles.query import HOUR, Log, profile_tiles, tile_of, versions_in
 from monitor.profiles.repository import (
     Change,
     DirtyTile,
     DirtyTiles,
-    NewLabels,
     Profiles,
     StoredProfile,
     hours_between,
@@ -28,7 +26,7 @@ from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.repository import Touch, Windows
 from watchkeeper.database import read, write
-from watchkeeper.lake import Lake, LakeTable
+from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import window_at
 
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
 #: Marked hours that one batch takes on: about a month.
 BATCH_HOURS = 744
 #: Beyond its delay, how long before its label a prediction is looked for first.
@@ -92,12 +89,23 @@ class Profiler:
         table = self._lake.labels(self._model) if batches else None
         if table is None:
             return 0
-        labels = self._labels_of(table, batches)
-        due = labels.filter(labels.labelled_at <= self._now)
-        later = labels.filter(labels.labelled_at > self._now).select("writer", "sequence")
-        waiting = {tuple(row.values()) for row in later.distinct().to_pyarrow().to_pylist()}
-        hours = self._hours_of(due, batches)
-        kept = [batch for batch in batches if (batch.writer, batch.sequence) in waiting]
+        first, last = min(b.first_day for b in batches), max(b.last_day for b in batches)
+        files = table.files(_days(first, last))
+        if not files:
+            return 0
+        labels = self._connection.parquet(files, table.schema)
+        lookup = LabelLookup(self._connection, labels, batches, self._now)
+        # Most predictions lie near their labels; everything else is only read if need be.
+        near = _days(first - self._settings.label.delay - _LABEL_SLACK, last + DAY)
+        hours: set[datetime] = set()
+        tables = self._lake.predictions(self._model)
+        for days in (near, {day for each in tables for day in each.days()} - near):
+            for each in tables:
+                places = [] if lookup.done else each.files(days)
+                if places:
+                    hours |= lookup.hours_in(self._connection.parquet(places, each.schema))
+        later = lookup.in_the_future()
+        kept = [batch for batch in batches if (batch.writer, batch.sequence) in later]
         with write(self._engine) as session:
             marks = DirtyTiles(session)
             marks.mark(self._model, hours, self._now)
@@ -154,7 +162,7 @@ class Profiler:
             files = table.files(days)
             if files:
                 log_of_days = Log(
-                    predictions=self._connection.parquet(files),
+                    predictions=self._connection.parquet(files, table.schema),
                     labels=self._labels_since(min(days) - _LABEL_SLACK),
                 )
                 found.extend(self._profiles_of(log_of_days, tiles))
@@ -162,13 +170,19 @@ class Profiler:
 
     def _profiles_of(self, rows: Log, tiles: Collection[datetime]) -> Iterator[StoredProfile]:
         tile = self._settings.windows.tile
-        for version in versions_in(rows, tiles, tile):
+        for version in versions_in(self._connection, rows, tiles, tile):
             reference = self._reference(version)
             if reference is None:
                 log.warning("no_reference", model=self._model, version=version)
                 continue
             profiles = profile_tiles(
-                rows, reference.bins, version=version, tiles=tiles, tile=tile, now=self._now
+                self._connection,
+                rows,
+                reference.bins,
+                version=version,
+                tiles=tiles,
+                tile=tile,
+                now=self._now,
             )
             for start, profile in profiles.items():
                 yield StoredProfile(
@@ -190,50 +204,12 @@ class Profiler:
             found[key] = Touch(version=change.version, window=window, in_rows=in_rows)
         return list(found.values())
 
-    def _labels_of(self, table: LakeTable, batches: Collection[NewLabels]) -> ibis.Table:
-        """Return the rows of label batches that have not been looked up yet."""
-        first, last = min(b.first_day for b in batches), max(b.last_day for b in batches)
-        files = table.files(_days(first, last))
-        keys = pa.table(
-            {
-                "writer": [batch.writer for batch in batches],
-                "sequence": [batch.sequence for batch in batches],
-                "seen_until": pa.array(
-                    [batch.seen_until for batch in batches], pa.timestamp("us", tz="UTC")
-                ),
-            }
-        )
-        if not files:
-            return self._connection.arrow(_NO_LABELS)
-        labels = self._connection.parquet(files)
-        labels = labels.inner_join(self._connection.arrow(keys), ["writer", "sequence"])
-        return labels.filter(
-            labels.seen_until.isnull() | (labels.labelled_at > labels.seen_until)
-        ).select(*_NO_LABELS.column_names)
-
-    def _hours_of(self, labels: ibis.Table, batches: Collection[NewLabels]) -> list[datetime]:
-        """Look for the predictions near their labels first, and only then everywhere else."""
-        before = self._settings.label.delay + _LABEL_SLACK
-        near = _days(
-            min(batch.first_day for batch in batches) - before,
-            max(batch.last_day for batch in batches) + DAY,
-        )
-        tables = self._lake.predictions(self._model)
-        hours: set[datetime] = set()
-        for days in (near, {day for table in tables for day in table.days()} - near):
-            for files in (table.files(days) for table in tables):
-                if files:
-                    rows = self._connection.parquet(files)
-                    hours.update(hours_of_labels(rows, labels))
-                    labels = labels.anti_join(rows, "prediction_id")
-            if not labels.limit(1).count().execute():
-                break
-        return sorted(hours)
-
-    def _labels_since(self, first: date) -> ibis.Table | None:
+    def _labels_since(self, first: date) -> Source | None:
         table = self._lake.labels(self._model)
-        files = [] if table is None else table.files([d for d in table.days() if d >= first])
-        return self._connection.parquet(files) if files else None
+        if table is None:
+            return None
+        files = table.files([day for day in table.days() if day >= first])
+        return self._connection.parquet(files, table.schema) if files else None
 
     def _reference(self, version: int) -> Reference | None:
         if version not in self._references:
@@ -246,16 +222,6 @@ class Profiler:
         if self._opened is None:
             self._opened = self._stack.enter_context(connect())
         return self._opened
-
-
-_NO_LABELS = pa.table(
-    {
-        "prediction_id": pa.array([], pa.string()),
-        "labelled_at": pa.array([], pa.timestamp("us", tz="UTC")),
-        "writer": pa.array([], pa.string()),
-        "sequence": pa.array([], pa.int64()),
-    }
-)
 
 
 def tiles_of_hour(hour: datetime, tile: timedelta) -> list[datetime]:

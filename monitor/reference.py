@@ -143,7 +143,7 @@ def profile_table(
 ) -> dict[datetime, Profile]:
     """Profile a table with the columns of the prediction log and ``y_true``, tile by tile."""
     with connect() as connection:
-        return profile_rows(connection.arrow(rows), bins, settings.windows.tile)
+        return profile_rows(connection, connection.arrow(rows), bins, settings.windows.tile)
 
 
 def rows_of(

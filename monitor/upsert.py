@@ -10,9 +10,6 @@ from sqlalchemy.orm import Session
 
 from watchkeeper.database import Base
 
-#: Rows per statement; SQLite allows 32,766 bound values in one.
-_BATCH = 500
-
 
 def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``rows``, all with the same keys; a row whose primary key exists is overwritten.
@@ -20,17 +17,16 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]
     Rows are written in the order of their keys, so that two transactions that write the same rows
     wait for each other instead of locking each other out.
     """
+    if not rows:
+        return
     key = [column.name for column in table.__table__.primary_key]
     ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
-    for start in range(0, len(ordered), _BATCH):
-        _write(session, table, key, ordered[start : start + _BATCH])
-
-
-def _write(
-    session: Session, table: type[Base], key: list[str], rows: Sequence[Mapping[str, Any]]
-) -> None:
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values([dict(row) for row in rows])
+    statement = insert(table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    session.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+    # One statement with many sets of values: its text does not depend on how many there are.
+    session.execute(
+        statement.on_conflict_do_update(index_elements=key, set_=changed),
+        [dict(row) for row in ordered],
+    )

@@ -42,6 +42,9 @@ class ProfileBins:
     task: Task
     classes: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.layout.edges_key)
+
     @cached_property
     def layout(self) -> Layout:
         """The shape of profiles that are counted on these bins."""

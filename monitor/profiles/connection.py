@@ -5,49 +5,91 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 
-import ibis
+import duckdb
 import pyarrow as pa
+
+from monitor.sql import literal
 
 #: Beyond this DuckDB works through temporary files.
 MEMORY_LIMIT = "1GB"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Rows that a query may read.
+
+    Parameters
+    ----------
+    sql
+        What stands after FROM.
+    columns
+        Names and types, in any order.
+    """
+
+    sql: str
+    columns: tuple[tuple[str, pa.DataType], ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as an Arrow schema."""
+        return pa.schema(list(self.columns))
+
+
 class Connection:
     """One DuckDB in this process; not to be shared between threads."""
 
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
+        self._duck = duck
         self._names = (f"t{number}" for number in count())
 
-    def parquet(self, files: Sequence[str]) -> ibis.Table:
-        """Return the rows of Parquet files, with the partition column of their folders.
+    def parquet(self, files: Sequence[str], schema: pa.Schema) -> Source:
+        """Return the rows of Parquet files, with the partition column of their folders."""
+        listed = ", ".join(literal(file) for file in files)
+        sql = f"read_parquet([{listed}], hive_partitioning=true, union_by_name=true)"
+        return Source(sql=sql, columns=tuple((field.name, field.type) for field in schema))
 
-        Files of one table may lack columns that were added later; those rows have nulls.
-        """
-        return self._backend.read_parquet(
-            list(files), table_name=next(self._names), hive_partitioning=True, union_by_name=True
-        )
-
-    def arrow(self, table: pa.Table) -> ibis.Table:
+    def arrow(self, table: pa.Table) -> Source:
         """Return the rows of a table that is in memory."""
         name = next(self._names)
-        # Ibis's own way of doing this sends a statement that DuckDB 2 cannot parse.
-        self._backend.con.register(name, table)
-        return self._backend.table(name)
+        self._duck.register(name, table)
+        return Source(sql=name, columns=tuple((field.name, field.type) for field in table.schema))
+
+    def view(self, name: str, sql: str) -> None:
+        """Give a SELECT a name; the query that had it before loses it."""
+        self._duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Return all rows of a query."""
+        found: list[dict[str, Any]] = self._duck.sql(sql).to_arrow_table().to_pylist()
+        return found
 
 
 @contextmanager
 def connect(threads: int | None = None) -> Iterator[Connection]:
     """Open an empty database in memory, and close it at the end."""
     with tempfile.TemporaryDirectory(prefix="watchkeeper-duckdb-") as spill:
-        options: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": spill}
+        config: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": spill}
         if threads is not None:
-            options["threads"] = threads
-        backend = ibis.duckdb.connect(**options)
+            config["threads"] = threads
+        duck = duckdb.connect(config=config)
         try:
-            yield Connection(backend)
+            yield Connection(duck)
         finally:
-            backend.disconnect()
+            duck.close()
+
+
+def instant(moment: datetime) -> str:
+    """Return an instant as it is written in SQL.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> instant(datetime(2013, 6, 1, tzinfo=UTC))
+    "TIMESTAMPTZ '2013-06-01 00:00:00+00:00'"
+    """
+    return f"TIMESTAMPTZ '{moment.isoformat(sep=' ')}'"

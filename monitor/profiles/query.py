@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import ibis
+import pyarrow as pa
 
-from monitor.profiles.bins import SCORE, ProfileBins
+from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
+from monitor.profiles.connection import Connection, Source, instant
 from monitor.profiles.counting import aggregates, read_profile
 from monitor.profiles.functions import epoch_us
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.sql import identifier, select
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: Columns of the log that every query needs, beside the features and the model's output.
-_KEYS = ("prediction_id", "version", "timestamp", "predicted_at", "writer", "sequence", "day")
+#: Columns of the log that the query needs, beside the features and the model's output.
+_KEYS = ("prediction_id", "timestamp", "predicted_at", "writer", "sequence", "day")
+#: Columns of the labels.
+_LABEL_KEYS = ("prediction_id", TRUTH, "labelled_at", "received_at", "sequence")
+_COMPILED = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,18 +42,22 @@ class Log:
         Rows as in the lake; None when there is no label yet.
     """
 
-    predictions: ibis.Table
-    labels: ibis.Table | None
+    predictions: Source
+    labels: Source | None
 
 
-def versions_in(log: Log, tiles: Collection[datetime], tile: timedelta) -> list[int]:
+def versions_in(
+    connection: Connection, log: Log, tiles: Collection[datetime], tile: timedelta
+) -> list[int]:
     """Return the model versions that have rows in these tiles."""
-    rows = _in_tiles(log.predictions, tiles, tile)
-    found = rows.select("version").distinct().to_pyarrow()
-    return sorted(found.column("version").to_pylist())
+    first, last = instant(min(tiles)), instant(max(tiles) + tile)
+    within = f"WHERE timestamp >= {first} AND timestamp < {last}"
+    rows = connection.rows(select(["DISTINCT version"], log.predictions.sql, within))
+    return sorted(row["version"] for row in rows)
 
 
 def profile_tiles(
+    connection: Connection,
     log: Log,
     bins: ProfileBins,
     *,
@@ -68,31 +79,36 @@ def profile_tiles(
     tile
         Length of a tile; divides a day.
     """
-    wanted = dict.fromkeys([*_KEYS, *bins.columns, "y_pred", SCORE])
-    predictions = log.predictions.filter(log.predictions.version == version)
-    predictions = predictions.select(*(name for name in wanted if name in predictions.columns))
-    kept, dropped = _first_of_each(predictions)
-    rows = _in_tiles(kept, tiles, tile)
-    result = _aggregate(_with_labels(rows, log.labels, now), bins)
-    duplicates = {} if dropped is None else _count(_in_tiles(dropped, tiles, tile))
-    return {
-        EPOCH + row["tile"] * tile: read_profile(row | _duplicates(row, duplicates), bins)
-        for row in result
-    }
+    present = {name for name, _ in log.predictions.columns}
+    wanted = tuple(
+        name for name in dict.fromkeys([*_KEYS, *bins.columns, PREDICTED, SCORE]) if name in present
+    )
+    of_version = f"WHERE version = {version}"
+    columns = map(identifier, wanted)
+    connection.view("predictions", select(columns, log.predictions.sql, of_version))
+    if log.labels is not None:
+        known = f"WHERE labelled_at <= {instant(now)}"
+        connection.view("labels", select(_LABEL_KEYS, log.labels.sql, known))
+    numbers = pa.table({"tile": pa.array([(start - EPOCH) // tile for start in tiles], pa.int64())})
+    connection.view("tiles", select(["tile"], connection.arrow(numbers).sql))
+    query = _compiled(
+        bins,
+        tuple(column for column in log.predictions.columns if column[0] in wanted),
+        None if log.labels is None else log.labels.columns,
+        tile,
+        _repeats(connection),
+    )
+    return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in connection.rows(query)}
 
 
-def profile_rows(rows: ibis.Table, bins: ProfileBins, tile: timedelta) -> dict[datetime, Profile]:
+def profile_rows(
+    connection: Connection, rows: Source, bins: ProfileBins, tile: timedelta
+) -> dict[datetime, Profile]:
     """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``."""
-    result = _aggregate(rows.mutate(tile=_tile_number(rows.timestamp, tile)), bins)
-    return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in result}
-
-
-def hours_of_labels(predictions: ibis.Table, labels: ibis.Table) -> list[datetime]:
-    """Return the UTC hours of the predictions that these labels belong to."""
-    found = predictions.semi_join(labels, "prediction_id")
-    hour = _tile_number(found.timestamp, HOUR)
-    numbers = found.select(hour=hour).distinct().to_pyarrow().column("hour")
-    return sorted(EPOCH + number * HOUR for number in numbers.to_pylist())
+    table = ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=rows.sql)
+    table = table.mutate(tile=_tile_number(table.timestamp, tile))
+    query = _sql(table.group_by("tile").aggregate(**aggregates(table, bins)))
+    return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in connection.rows(query)}
 
 
 def tile_of(instant: datetime, tile: timedelta) -> datetime:
@@ -106,59 +122,65 @@ def tile_of(instant: datetime, tile: timedelta) -> datetime:
     return EPOCH + (instant - EPOCH) // tile * tile
 
 
-def _aggregate(rows: ibis.Table, bins: ProfileBins) -> list[dict[str, Any]]:
-    query = rows.group_by("tile").aggregate(**aggregates(rows, bins))
-    found: list[dict[str, Any]] = query.to_pyarrow().to_pylist()
-    return found
+@lru_cache(maxsize=_COMPILED)
+def _compiled(
+    bins: ProfileBins,
+    predictions: tuple[tuple[str, pa.DataType], ...],
+    labels: tuple[tuple[str, pa.DataType], ...] | None,
+    tile: timedelta,
+    repeats: bool,  # noqa: FBT001
+) -> str:
+    """Return the query over the views ``predictions``, ``labels`` and ``tiles``.
+
+    Making it takes longer than running it over an hour's rows, and it is the same every time.
+    """
+    rows = ibis.table(ibis.Schema.from_pyarrow(pa.schema(list(predictions))), name="predictions")
+    wanted = ibis.table({"tile": "int64"}, name="tiles")
+    if repeats:
+        rank = ibis.row_number().over(
+            group_by=["prediction_id", "day"], order_by=["predicted_at", "sequence", "writer"]
+        )
+        rows = rows.mutate(rank=rank)
+    rows = rows.mutate(tile=_tile_number(rows.timestamp, tile)).semi_join(wanted, "tile")
+    kept = rows.filter(rows["rank"] == 0).drop("rank") if repeats else rows
+    labelled = _with_labels(kept, labels)
+    result = labelled.group_by("tile").aggregate(**aggregates(labelled, bins))
+    if repeats:
+        later = rows.filter(rows["rank"] > 0).group_by("tile").aggregate(duplicates=ibis._.count())
+        result = result.left_join(later, "tile").drop("tile_right")
+    return _sql(result)
+
+
+def _sql(query: ibis.Table) -> str:
+    return str(ibis.to_sql(query, dialect="duckdb", pretty=False))
 
 
 def _tile_number(timestamp: Any, tile: timedelta) -> Any:
     return epoch_us(timestamp) // (tile // MICROSECOND)
 
 
-def _in_tiles(rows: ibis.Table, tiles: Collection[datetime], tile: timedelta) -> ibis.Table:
-    first, last = min(tiles), max(tiles) + tile
-    rows = rows.filter(rows.timestamp >= first, rows.timestamp < last)
-    rows = rows.mutate(tile=_tile_number(rows.timestamp, tile))
-    if len(tiles) * tile == last - first:
-        return rows
-    return rows.filter(rows.tile.isin([(start - EPOCH) // tile for start in tiles]))
-
-
-def _first_of_each(predictions: ibis.Table) -> tuple[ibis.Table, ibis.Table | None]:
-    """Split off repeated predictions; without any, the table is left as it is.
-
-    Ranking whole rows is many times dearer than looking for repeats in the two key columns.
-    """
-    keys = predictions.group_by("prediction_id", "day").aggregate(rows=predictions.count())
-    if not keys.filter(keys.rows > 1).limit(1).count().execute():
-        return predictions, None
-    rank = ibis.row_number().over(
-        group_by=["prediction_id", "day"], order_by=["predicted_at", "sequence", "writer"]
+def _repeats(connection: Connection) -> bool:
+    """Whether any prediction is there twice; ranking all rows to find out would be far dearer."""
+    return bool(
+        connection.rows(
+            "SELECT 1 AS found FROM predictions GROUP BY prediction_id, day "
+            "HAVING count(*) > 1 LIMIT 1"
+        )
     )
-    ranked = predictions.mutate(rank=rank)
-    return ranked.filter(ranked["rank"] == 0).drop("rank"), ranked.filter(ranked["rank"] > 0)
 
 
-def _with_labels(rows: ibis.Table, labels: ibis.Table | None, now: datetime) -> ibis.Table:
-    if labels is None:
+def _with_labels(
+    rows: ibis.Table, columns: tuple[tuple[str, pa.DataType], ...] | None
+) -> ibis.Table:
+    if columns is None:
         return rows.mutate(**{TRUTH: ibis.null("float64")})
-    labels = labels.filter(labels.labelled_at <= now).semi_join(rows, "prediction_id")
+    known = pa.schema([column for column in columns if column[0] in _LABEL_KEYS])
+    labels = ibis.table(ibis.Schema.from_pyarrow(known), name="labels")
+    labels = labels.semi_join(rows, "prediction_id")
     newest = ibis.row_number().over(
         group_by="prediction_id",
         order_by=[ibis.desc(name) for name in ("labelled_at", "received_at", "sequence")],
     )
-    ranked = labels.select("prediction_id", TRUTH, "labelled_at", "received_at", "sequence").mutate(
-        rank=newest
-    )
+    ranked = labels.mutate(rank=newest)
     current = ranked.filter(ranked["rank"] == 0).select("prediction_id", TRUTH)
     return rows.left_join(current, "prediction_id").drop("prediction_id_right")
-
-
-def _count(rows: ibis.Table) -> dict[int, int]:
-    found = rows.group_by("tile").aggregate(rows=rows.count()).to_pyarrow().to_pylist()
-    return {row["tile"]: row["rows"] for row in found}
-
-
-def _duplicates(row: Mapping[str, Any], duplicates: Mapping[int, int]) -> dict[str, int]:
-    return {"duplicates": duplicates.get(row["tile"], 0)}

@@ -45,7 +45,7 @@ class DirtyTileRow(Base):
     tile_start: Mapped[datetime] = mapped_column(
         UtcDateTime, primary_key=True, comment="event time"
     )
-    token: Mapped[int] = mapped_column(BigInteger)
+    token: Mapped[int] = mapped_column(BigInteger, unique=True)
     marked_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
 
 
@@ -163,15 +163,13 @@ class DirtyTiles:
         what was computed for it may be older than what is there, and must be thrown away.
         """
         cleared: set[datetime] = set()
-        for tile in sorted(tiles, key=lambda tile: (tile.model, tile.tile_start)):
-            result = self._session.execute(
-                delete(DirtyTileRow)
-                .where(DirtyTileRow.model == tile.model)
-                .where(DirtyTileRow.tile_start == tile.tile_start)
-                .where(DirtyTileRow.token == tile.token)
-                .returning(DirtyTileRow.tile_start)
-            )
-            cleared.update(result.scalars())
+        tokens = [tile.token for tile in tiles]
+        for start in range(0, len(tokens), _IDS_PER_STATEMENT):
+            chosen = DirtyTileRow.token.in_(tokens[start : start + _IDS_PER_STATEMENT])
+            # Locked in one order by everybody, so that two workers cannot block each other.
+            held = select(DirtyTileRow.tile_start).where(chosen).order_by(DirtyTileRow.tile_start)
+            cleared.update(self._session.scalars(held.with_for_update()))
+            self._session.execute(delete(DirtyTileRow).where(chosen))
         return cleared
 
     def models(self) -> list[str]:

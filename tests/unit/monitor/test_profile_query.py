@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-import ibis
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,8 +18,10 @@ from monitor.performance import from_rows
 from monitor.performance.outcomes import Outcomes
 from monitor.profiles.bins import ProfileBins, output_column
 from monitor.profiles.connection import Connection
+from monitor.profiles.label_lookup import LabelLookup
 from monitor.profiles.model import Profile
-from monitor.profiles.query import Log, hours_of_labels, profile_tiles, versions_in
+from monitor.profiles.query import Log, profile_tiles, versions_in
+from monitor.profiles.repository import NewLabels
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
@@ -122,14 +125,19 @@ def bins_of(table: pa.Table, task: Task) -> ProfileBins:
     return ProfileBins(columns=columns, task=task, classes=CLASSES[task])
 
 
-def log_of(rows: pa.Table, truth: pa.Table | None) -> Log:
-    connection = Connection(ibis.duckdb.connect(threads=2))
+class Given(NamedTuple):
+    connection: Connection
+    log: Log
+
+
+def log_of(rows: pa.Table, truth: pa.Table | None) -> Given:
+    connection = Connection(duckdb.connect(config={"threads": 2}))
     known = None if truth is None else connection.arrow(truth)
-    return Log(predictions=connection.arrow(rows), labels=known)
+    return Given(connection, Log(predictions=connection.arrow(rows), labels=known))
 
 
-def profile(log: Log, bins: ProfileBins, tiles: list[datetime], now: datetime = NOW) -> Profile:
-    found = profile_tiles(log, bins, version=1, tiles=tiles, tile=HOUR, now=now)
+def profile(given: Given, bins: ProfileBins, tiles: list[datetime], now: datetime = NOW) -> Profile:
+    found = profile_tiles(*given, bins, version=1, tiles=tiles, tile=HOUR, now=now)
     return Profile.merge(found.values(), bins.layout)
 
 
@@ -204,7 +212,7 @@ def test_tiles_are_apart_and_only_those_asked_for_are_counted() -> None:
     rows = predictions(rng, Task.REGRESSION, 1000)
     bins = bins_of(rows, Task.REGRESSION)
     asked = [START, START + 7 * HOUR]
-    found = profile_tiles(log_of(rows, None), bins, version=1, tiles=asked, tile=HOUR, now=NOW)
+    found = profile_tiles(*log_of(rows, None), bins, version=1, tiles=asked, tile=HOUR, now=NOW)
     times = pd.Series(rows.column("timestamp").to_pylist()).dt.floor("h")
     assert {start: tile.rows for start, tile in found.items()} == {
         start: int((times == start).sum()) for start in asked
@@ -258,16 +266,55 @@ def test_versions_are_counted_apart() -> None:
         [predictions(rng, Task.REGRESSION, 50), predictions(rng, Task.REGRESSION, 70, version=2)]
     )
     log, bins = log_of(both, None), bins_of(both, Task.REGRESSION)
-    assert versions_in(log, TWO_DAYS, HOUR) == [1, 2]
+    assert versions_in(*log, TWO_DAYS, HOUR) == [1, 2]
     assert profile(log, bins, TWO_DAYS).rows == 50
 
 
 def test_labels_lead_to_the_hours_of_their_predictions() -> None:
-    rows = predictions(np.random.default_rng(7), Task.REGRESSION, 300)
-    few = rows.slice(20, 5)
-    log = log_of(rows, few.select(["prediction_id"]))
-    expected = {
-        at.replace(minute=0, second=0, microsecond=0) for at in few.column("timestamp").to_pylist()
-    }
-    assert log.labels is not None
-    assert hours_of_labels(log.predictions, log.labels) == sorted(expected)
+    rng = np.random.default_rng(7)
+    rows = predictions(rng, Task.REGRESSION, 300)
+    at = pa.array([START + timedelta(days=k % 3) for k in range(300)], rows.field("timestamp").type)
+    truth = pa.table(
+        {
+            "prediction_id": rows.column("prediction_id"),
+            "labelled_at": at,
+            "writer": ["w"] * 150 + ["v"] * 150,
+            "sequence": pa.array([1] * 300, pa.int64()),
+        }
+    )
+    batch = NewLabels(
+        model="m",
+        writer="v",
+        sequence=1,
+        first_day=START.date(),
+        last_day=START.date(),
+        seen_until=START,
+    )
+    connection = Connection(duckdb.connect())
+    lookup = LabelLookup(connection, connection.arrow(truth), [batch], START + timedelta(days=1))
+
+    times = rows.column("timestamp").to_pylist()
+    due = [k for k in range(150, 300) if k % 3 == 1]
+    expected = {times[k].replace(minute=0, second=0, microsecond=0) for k in due}
+    assert lookup.hours_in(connection.arrow(rows)) == expected
+    assert lookup.done
+    assert lookup.in_the_future() == {("v", 1)}
+
+
+def test_a_label_without_a_prediction_is_still_looked_for() -> None:
+    rows = predictions(np.random.default_rng(8), Task.REGRESSION, 3)
+    truth = pa.table(
+        {
+            "prediction_id": ["p1-0", "nobody"],
+            "labelled_at": pa.array([START] * 2, rows.field("timestamp").type),
+            "writer": ["w"] * 2,
+            "sequence": pa.array([1] * 2, pa.int64()),
+        }
+    )
+    batch = NewLabels(
+        model="m", writer="w", sequence=1, first_day=START.date(), last_day=START.date()
+    )
+    connection = Connection(duckdb.connect())
+    lookup = LabelLookup(connection, connection.arrow(truth), [batch], START)
+    assert len(lookup.hours_in(connection.arrow(rows))) == 1
+    assert not lookup.done
