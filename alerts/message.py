@@ -93,7 +93,7 @@ def render_plain(view: View) -> Message:
 def render_reply(view: View, text: str, *, mention: bool) -> Message:
     """Return a reply for the thread of an incident."""
     call = _mention(view.incident) if mention else ""
-    line = words(text, 1500)
+    line = words(text, 1500) or view.incident.name
     return Message(text=f"{call} {line}".strip() + (f" _{view.remark}_" if view.remark else ""))
 
 
