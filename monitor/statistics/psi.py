@@ -51,7 +51,7 @@ def psi(reference: ArrayLike, current: ArrayLike, *, pseudo_count: float = 0.5) 
     """
     first, second = smoothed(reference, current, pseudo_count=pseudo_count)
     both_empty = (first == 0) & (second == 0)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         terms = (first - second) * (np.log(first) - np.log(second))
     return float(np.where(both_empty, 0.0, terms).sum())
 
