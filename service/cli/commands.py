@@ -34,4 +34,5 @@ COMMANDS = (
     Command("serve", "service.cli.processes", "Answer predictions and log them."),
     Command("worker", "service.cli.processes", "Monitor, alert and retrain."),
     Command("web", "service.cli.processes", "Show the pages."),
+    Command("slack", "service.cli.slack", "Try the connection to Slack, or stand in for it."),
 )
