@@ -9,7 +9,7 @@ import typer
 
 from service.check import check_project, project_notes
 from service.cli.options import Home, JsonFile
-from service.cli.output import write_json
+from service.output import write_json
 from watchkeeper.configuration import ConfigurationErrors
 from watchkeeper.errors import ConfigurationError
 from watchkeeper.model_settings import model_files

@@ -28,7 +28,7 @@ from reports.compare_words import (
     sparkline,
 )
 from service.cli.options import JsonFile
-from service.cli.output import write_json
+from service.output import write_json
 
 _COLOURS = {
     CheckStatus.CRITICAL: "bold red",
