@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from monitor.comparison.drift import BOUND, CRITICAL_FACTOR, METRIC, status
 from monitor.edges import ColumnBins
@@ -127,7 +126,7 @@ def compare_column(
         effect=size.effect,
         lower=size.lower,
         upper=size.upper,
-        p_value=_p_value(before, now, bins, habit, inflation),
+        p_value=_p_value(before, now, bins, habit),
         detectable=inflation * smallest,
         known=habit.variation.known,
         n_reference=n,
@@ -166,13 +165,14 @@ def merge_cells(reference: Counts, current: Counts, *, ordered: bool) -> tuple[C
     return merged[0][used], merged[1][used]
 
 
-def _p_value(
-    before: Counts, now: Counts, bins: ColumnBins, habit: Habit, inflation: float
-) -> float:
-    degrees = len(before) - 1
+def _p_value(before: Counts, now: Counts, bins: ColumnBins, habit: Habit) -> float:
     if habit.variation.known:
-        ratio = float(pearson(before, now)) / (degrees * inflation)
-        return float(stats.f.sf(ratio, degrees, habit.variation.degrees))
+        return habit.variation.p_value(
+            float(pearson(before, now)),
+            cells=len(before),
+            n_reference=int(before.sum()),
+            n_current=int(now.sum()),
+        )
     fixed = bins.discrete or bins.atoms
     segments = given_bins(before, now) if fixed else [Segment(reference=before, current=now)]
     return homogeneity(segments, np.random.default_rng(0)).p_value

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 from monitor.statistics.chi_square import pearson
 
@@ -30,11 +31,15 @@ class Variation:
         How many independent windows they are worth; neighbours are alike.
     extra
         Variance between windows, in units of that of a single row; at least 0.
+    directions
+        In how many independent ways the bins vary: one when a level goes up and down, as many as
+        there are bins less one for independent rows.
     """
 
     windows: int
     effective: float
     extra: float
+    directions: float
 
     @property
     def known(self) -> bool:
@@ -46,19 +51,37 @@ class Variation:
         """Degrees of freedom of the estimate."""
         return max(self.effective - 1, 1.0)
 
+    def p_value(self, statistic: float, *, cells: int, n_reference: int, n_current: int) -> float:
+        """Return the chance that a usual window has at least this Pearson statistic.
+
+        Parameters
+        ----------
+        cells
+            Bins that were compared, at least 2.
+
+        Examples
+        --------
+        >>> usual = Variation(windows=30, effective=30.0, extra=0.0, directions=4.0)
+        >>> round(usual.p_value(9.49, cells=5, n_reference=10**6, n_current=500), 2)
+        0.08
+        """
+        ratio = statistic / ((cells - 1) * self.inflation(n_reference, n_current))
+        return float(fdtrc(min(self.directions, cells - 1), self.degrees, ratio))
+
     def inflation(self, n_reference: int, n_current: int) -> float:
         """Return by how much Pearson's statistic exceeds its degrees of freedom without a change.
 
         Examples
         --------
-        >>> round(Variation(windows=30, effective=20.0, extra=0.01).inflation(10**9, 400), 3)
+        >>> usual = Variation(windows=30, effective=20.0, extra=0.01, directions=9.0)
+        >>> round(usual.inflation(10**9, 400), 3)
         5.0
         """
         return 1 + self.extra / (1 / n_reference + 1 / n_current)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the variation as plain JSON types."""
-        return {"windows": self.windows, "effective": self.effective, "extra": self.extra}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -73,8 +96,9 @@ def learn(windows: NDArray[np.int64]) -> Variation:
     its degrees of freedom that is 1 on average for independent rows, and
     ``1 + extra / (1 / n + 1 / m)`` when the shares themselves vary between windows: the
     over-dispersion of quasi-likelihood (McCullagh & Nelder 1989), with a variance that does not
-    shrink with the rows of a window (Williams 1982). Neighbouring windows that resemble each other
-    count as fewer.
+    shrink with the rows of a window (Williams 1982). How the statistics scatter about their mean
+    gives the number of directions, by matching two moments (Satterthwaite 1946). Neighbouring
+    windows that resemble each other count as fewer.
 
     Parameters
     ----------
@@ -86,6 +110,8 @@ def learn(windows: NDArray[np.int64]) -> Variation:
     P. McCullagh and J. A. Nelder, "Generalized Linear Models", 2nd edition, 1989.
     D. A. Williams, "Extra-Binomial Variation in Logistic Linear Models", Applied Statistics 31
     (1982) 144-148.
+    F. E. Satterthwaite, "An Approximate Distribution of Estimates of Variance Components",
+    Biometrics Bulletin 2 (1946) 110-114.
 
     Examples
     --------
@@ -96,15 +122,21 @@ def learn(windows: NDArray[np.int64]) -> Variation:
     """
     counts = windows[windows.sum(axis=1) > 0]
     counts = counts[:, counts.sum(axis=0) > 0]
-    if len(counts) < 2 or counts.shape[1] < 2:
-        return Variation(windows=len(counts), effective=float(len(counts)), extra=0.0)
+    cells = counts.shape[1]
+    if len(counts) < 2 or cells < 2:
+        return Variation(
+            windows=len(counts), effective=float(len(counts)), extra=0.0, directions=1.0
+        )
     rest = counts.sum(axis=0) - counts
-    ratio = pearson(rest, counts) / (counts.shape[1] - 1)
+    ratio = pearson(rest, counts) / (cells - 1)
     unit = 1 / counts.sum(axis=1) + 1 / rest.sum(axis=1)
-    extra = max(float(np.mean((ratio - 1) * unit)), 0.0)
     correlation = _autocorrelation(counts)
-    effective = len(counts) * (1 - correlation) / (1 + correlation)
-    return Variation(windows=len(counts), effective=effective, extra=extra)
+    return Variation(
+        windows=len(counts),
+        effective=len(counts) * (1 - correlation) / (1 + correlation),
+        extra=max(float(np.mean((ratio - 1) * unit)), 0.0),
+        directions=_directions(ratio, cells),
+    )
 
 
 def shrink(variations: Sequence[Variation]) -> list[Variation]:
@@ -112,7 +144,8 @@ def shrink(variations: Sequence[Variation]) -> list[Variation]:
 
     Examples
     --------
-    >>> each = [Variation(windows=8, effective=8.0, extra=extra) for extra in (0.0, 0.1, 0.2)]
+    >>> one = Variation(windows=8, effective=8.0, extra=0.0, directions=9.0)
+    >>> each = [replace(one, extra=extra) for extra in (0.0, 0.1, 0.2)]
     >>> [round(variation.extra, 3) for variation in shrink(each)]
     [0.05, 0.1, 0.15]
     """
@@ -120,14 +153,21 @@ def shrink(variations: Sequence[Variation]) -> list[Variation]:
         return []
     middle = median(variation.extra for variation in variations)
     return [
-        Variation(
-            windows=variation.windows,
-            effective=variation.effective,
+        replace(
+            variation,
             extra=(variation.windows * variation.extra + _SHRINKAGE * middle)
             / (variation.windows + _SHRINKAGE),
         )
         for variation in variations
     ]
+
+
+def _directions(ratio: NDArray[np.float64], cells: int) -> float:
+    """Return the degrees of freedom of the scaled chi-square that scatters as the ratios do."""
+    spread = float(ratio.var(ddof=1))
+    if spread == 0:
+        return float(cells - 1)
+    return min(max(2 * float(ratio.mean()) ** 2 / spread, 1.0), float(cells - 1))
 
 
 def _autocorrelation(counts: NDArray[np.int64]) -> float:
