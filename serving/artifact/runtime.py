@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import onnxruntime
+import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from serving.artifact.model import Array, Prediction, Signature, arrange
 from serving.frame import codes, to_frame
@@ -47,11 +49,16 @@ class EstimatorRuntime:
     def __init__(self, estimator: Any, signature: Signature) -> None:
         self._estimator = estimator
         self._signature = signature
+        self._libraries = ThreadpoolController()
 
     def run(self, columns: Columns) -> Prediction:
         """Answer the rows of ``columns``."""
+        # Threads that wait for each other by spinning are many times slower than one on busy cores.
+        with self._libraries.limit(limits=1, user_api="openmp"):
+            return self._answer(to_frame(self._signature.schema, columns))
+
+    def _answer(self, frame: pd.DataFrame) -> Prediction:
         schema = self._signature.schema
-        frame = to_frame(schema, columns)
         if schema.task is Task.REGRESSION:
             return Prediction(y_pred=np.asarray(self._estimator.predict(frame), dtype=np.float64))
         chances = np.asarray(self._estimator.predict_proba(frame), dtype=np.float64)
