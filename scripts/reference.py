@@ -137,13 +137,21 @@ def _command(name: str, command: Any) -> Iterator[str]:
     if arguments or options:
         yield "| | |\n|---|---|"
         yield from (f"| `{_argument(param)}` | {_escape(param.help)} |" for param in arguments)
-        yield from (f"| {_names(param)} | {_escape(param.help)} |" for param in options)
+        yield from (
+            f"| {_names(param)} | {_escape(param.help)}{_usual(param)} |" for param in options
+        )
         yield ""
 
 
 def _argument(param: Any) -> str:
     name = str(param.metavar or param.name).upper()
     return name if param.required else f"[{name}]"
+
+
+def _usual(param: Any) -> str:
+    value = param.default
+    shown = param.show_default is True and value not in {None, False, True, "", Path()}
+    return f" Default `{value}`." if shown and not callable(value) else ""
 
 
 def _names(param: Any) -> str:
