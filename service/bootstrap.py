@@ -1,0 +1,202 @@
+"""The composition root: the one place where the rooms are put together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from alerts.channels.outcome import Channel
+from alerts.channels.slack import SlackChannel, make_client
+from alerts.deliver import Deliverer, Delivering
+from monitor.reference import Reference
+from monitor.reference_store import References
+from monitor.run import Monitor
+from retrain.run import RetrainWorker
+from retrain.runner import Limits
+from retrain.workplace import Workplace
+from service.actions import Actions
+from service.web.app import create_app, public_host
+from service.web.context import Web
+from service.web.tokens import Role, token_authoriser
+from service.worker import Worker
+from serving.artifact import trusted_types
+from serving.http import Access, ServingApp
+from serving.http import Limits as RequestLimits
+from serving.metrics import ServingMetrics
+from serving.predictor import Predictor
+from serving.ship import ship
+from serving.spool import Spool
+from watchkeeper.clock import Clock
+from watchkeeper.database import make_engine
+from watchkeeper.lake import Lake
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.registry.artifacts import Artifacts
+from watchkeeper.registry.model import ModelVersion
+from watchkeeper.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """All parts of one process, each made when it is first asked for.
+
+    A process that only serves never opens a Slack client, and one that only works opens no spool.
+    """
+
+    settings: Settings
+    models: Mapping[str, ModelSettings]
+    clock: Clock
+
+    @cached_property
+    def name(self) -> str:
+        """How this process signs its claims."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database."""
+        return make_engine(self.settings.database_url)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Predictions and labels."""
+        return Lake(self.settings.lake_url)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The files of all model versions."""
+        return Artifacts(self.settings.artifacts)
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Buffer of this process, before the lake."""
+        limits = self.settings.spool
+        return Spool(limits.directory, max_bytes=limits.max_bytes, max_rows=limits.max_rows)
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """What ``/metrics`` shows."""
+        return CollectorRegistry()
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The deployed models."""
+        serving = self.settings.serving
+        return Predictor(
+            self.engine,
+            self.artifacts,
+            self.spool,
+            self.clock,
+            trusted=serving.trusted_types,
+            max_records=serving.max_records,
+        )
+
+    @cached_property
+    def worker(self) -> Worker:
+        """Evaluation, incidents and the decision to retrain."""
+        return Worker(
+            name=self.name,
+            engine=self.engine,
+            clock=self.clock,
+            models=self.models,
+            monitor=Monitor(self.engine, self.lake),
+            lease=self.settings.worker.lease.total_seconds(),
+        )
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        """The outbox's way out."""
+        slack = self.settings.slack
+        channels: dict[str, Channel] = {}
+        if slack.token is not None:
+            client = make_client(slack.token.get_secret_value(), base_url=slack.base_url)
+            channels["slack"] = SlackChannel(client, default_channel=slack.channel)
+        return Deliverer(
+            self.engine,
+            channels,
+            owner=self.name,
+            how=Delivering(public_url=self.settings.server.public_url),
+        )
+
+    @cached_property
+    def stopping(self) -> threading.Event:
+        """Set when the process is to end: training that is under way goes back into the queue."""
+        return threading.Event()
+
+    @cached_property
+    def workplace(self) -> Workplace:
+        """What training works with."""
+        home, training = self.settings.home, self.settings.training
+        return Workplace(
+            engine=self.engine,
+            lake=self.lake,
+            artifacts=self.artifacts,
+            clock=self.clock,
+            home=home,
+            runs=home / "runs",
+            limits=Limits(timeout=training.timeout.total_seconds(), memory=training.memory),
+            store=_store_reference,
+            owner=self.name,
+            lease=self.settings.worker.lease.total_seconds(),
+            trusted=trusted_types(self.settings.serving.trusted_types),
+            stopping=self.stopping.is_set,
+        )
+
+    @cached_property
+    def retraining(self) -> RetrainWorker:
+        """Training, judging and promoting."""
+        return RetrainWorker(place=self.workplace, models=self.models)
+
+    def ship(self) -> int:
+        """Bring what this process has answered to the lake; return how many rows."""
+        shipped = ship(self.spool, self.lake, self.engine, now=self.clock.now())
+        return shipped.predictions + shipped.labels
+
+    def serving_app(self, *, with_pages: bool) -> ServingApp:
+        """Return the application that answers predictions, with the pages behind it or without."""
+        metrics = ServingMetrics(self.registry, self.spool.depth)
+        serving = self.settings.serving
+        return ServingApp(
+            self.predictor,
+            metrics,
+            authorise=self._access,
+            otherwise=self.web_app() if with_pages else None,
+            limits=RequestLimits(max_body_bytes=serving.max_body_bytes),
+        )
+
+    def web_app(self) -> Any:
+        """Return the application of the pages and the read API."""
+        server = self.settings.server
+        actions = Actions(engine=self.engine, clock=self.clock, models=self.models)
+        web = Web(
+            engine=self.engine,
+            clock=self.clock,
+            models=lambda: self.models,
+            authorise=token_authoriser(self.engine),
+            local_viewer=server.host in {"127.0.0.1", "::1", "localhost"},
+            acknowledge=actions.acknowledge,
+            roll_back=actions.roll_back,
+            secure=(server.public_url or "").startswith("https://"),
+            public_host=public_host(server.public_url),
+            version=importlib.metadata.version("watchkeeper"),
+        )
+        return create_app(web, registry=self.registry)
+
+    def _access(self, token: str | None) -> Access:
+        identity = None if token is None else token_authoriser(self.engine)(token)
+        if identity is None:
+            return Access.UNKNOWN
+        return Access.ALLOWED if identity.role.covers(Role.RESPONDER) else Access.FORBIDDEN
+
+
+def _store_reference(session: Session, version: ModelVersion, reference: Reference) -> None:
+    References(session).add(version.name, version.version, reference, version.created_at)

@@ -1,0 +1,90 @@
+"""Run a project until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+from service.running import Role, Running
+from service.start import Say, open_service, prepare, train_missing
+from service.telemetry import configure_logs
+from watchkeeper.home import HomeLock
+from watchkeeper.migrations import check
+from watchkeeper.settings import Settings
+
+
+def run(
+    home: Path, environ: Mapping[str, str], *, roles: Iterable[Role], port: int | None, say: Say
+) -> None:
+    """Do what the roles ask for until SIGINT or SIGTERM.
+
+    All roles together own the home: the database is upgraded and first versions are trained. A
+    process of fewer roles shares its database with others and refuses one of another release.
+    """
+    chosen = frozenset(roles)
+    service = open_service(home, environ, changes=lambda settings: _listen_on(settings, port))
+    configure_logs()
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopSignal())
+        if chosen == frozenset(Role):
+            stack.enter_context(HomeLock(service.settings.home))
+            prepare(service)
+            train_missing(service, say)
+        else:
+            check(service.engine)
+        running = Running(service=service, roles=chosen)
+        stack.callback(running.stop)
+        running.start()
+        if running.server is not None:
+            say(f"watchkeeper is at {running.server.url} (Ctrl-C ends it)")
+            say(f"the administrator's token is in {service.settings.ui.token_file}")
+        else:
+            say("watchkeeper is at work (Ctrl-C ends it)")
+        stop.wait()
+        say("stopping")
+
+
+class StopSignal:
+    """Turns SIGINT and SIGTERM into an orderly end, as a context manager.
+
+    Before ``wait`` they raise KeyboardInterrupt, so that a start can be broken off at any line;
+    ``wait`` returns on the first, and a second one no longer waits for an orderly end.
+    """
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._waiting = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Take the signals over."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self) -> None:
+        """Wait for the first signal."""
+        self._waiting = True
+        self._stop.wait()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._waiting or self._stop.is_set():
+            raise KeyboardInterrupt
+        self._stop.set()
+
+
+def _listen_on(settings: Settings, port: int | None) -> Settings:
+    if port is None:
+        return settings
+    server = settings.server.model_copy(update={"port": port})
+    return settings.model_copy(update={"server": server})

@@ -1,0 +1,99 @@
+"""The worker's jobs: evaluate what is due, and hand each verdict to alerts and to retraining."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from alerts.notes import mitigation_started, note, open_incidents
+from alerts.observe import observe
+from alerts.sweep import sweep
+from monitor.model import EvaluatedWindow, Family
+from monitor.run import Monitor
+from retrain.decide import consider
+from retrain.model import Action, RetrainDecision
+from service.schedule import EVALUATE, materialise_due
+from watchkeeper.clock import Clock
+from watchkeeper.database import write
+from watchkeeper.jobs.model import Claim
+from watchkeeper.jobs.run import run_claimed
+from watchkeeper.model_settings import ModelSettings
+
+log = structlog.get_logger(__name__)
+
+#: While one of these is open the input is broken, and a retrain would learn the fault.
+INPUT = (Family.DATA_CONTRACT, Family.PIPELINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """Everything that happens on a schedule, for all models.
+
+    Any number of workers may share one database: a due run is claimed by one of them, and each of
+    its effects may be repeated without harm.
+    """
+
+    name: str
+    engine: Engine
+    clock: Clock
+    models: Mapping[str, ModelSettings]
+    monitor: Monitor
+    lease: float
+
+    def tick(self) -> int:
+        """Do everything that is due now; return how many evaluations were run."""
+        now = self.clock.now()
+        materialise_due(self.engine, self.models, now)
+        done = 0
+        while run_claimed(self.engine, self.name, {EVALUATE: self._evaluate}, self.lease):
+            done += 1
+        with write(self.engine) as session:
+            sweep(session, self.models, now=now)
+        return done
+
+    def _evaluate(self, claim: Claim, lost: threading.Event) -> None:
+        settings = self.models.get(claim.schedule_id.removeprefix(EVALUATE))
+        if settings is None:
+            return  # The model was removed from the configuration after its run was made.
+        now = self.clock.now()
+        self.monitor.profile(settings, now)
+        for version, window in self.monitor.pending(settings, now):
+            if lost.is_set():
+                return
+            # One transaction a window: its verdict, the incident, the messages and the decision
+            # to retrain are all there, or none is.
+            with write(self.engine) as session:
+                evaluated = self.monitor.evaluate(session, settings, version, window, now)
+                observe(session, evaluated, settings, now=now)
+                self._consider(session, evaluated, settings)
+
+    def _consider(
+        self, session: Session, evaluated: EvaluatedWindow, settings: ModelSettings
+    ) -> None:
+        now = self.clock.now()
+        decision = consider(
+            session,
+            evaluated,
+            settings,
+            now=now,
+            input_incident_open=bool(open_incidents(session, evaluated.model, INPUT)),
+        )
+        if decision.recorded:
+            log.info("retrain_decided", model=decision.model, action=str(decision.action))
+            _tell(session, decision)
+
+
+def _tell(session: Session, decision: RetrainDecision) -> None:
+    if decision.action is Action.QUEUED:
+        text = f"Retraining: {decision.reason}."
+        mitigation_started(session, decision.model, text, now=decision.decided_at)
+        return
+    text = f"Retraining is {decision.reason}."
+    note(session, decision.model, text, now=decision.decided_at)
+    if decision.action is Action.HELD:
+        note(session, decision.model, text, now=decision.decided_at, families=INPUT)
