@@ -10,7 +10,7 @@ import numpy as np
 from monitor.comparison import pictures, quality, rows, units
 from monitor.comparison.cells import category_segments, number_segments
 from monitor.comparison.columns import shared_columns
-from monitor.comparison.drift import METRIC, Tested, Tester, smallest_detectable, status
+from monitor.comparison.drift import METRIC, Examined, Examiner, smallest_detectable, status
 from monitor.comparison.model import ColumnComparison, Comparison, Histogram, QualityFinding
 from monitor.comparison.reading import ColumnReading, Pair, Progress, read
 from monitor.comparison.scan import CategoryCounts, NumberCounts
@@ -29,7 +29,7 @@ _MOVED = 0.001
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Judged:
     reading: ColumnReading
-    tested: Tested | None
+    tested: Examined | None
     note: str = ""
 
 
@@ -72,8 +72,8 @@ def compare(
         shared = shared_columns(pair.reference, pair.current, wanted)
         readings = read(pair, shared, seed=seed, progress=tell)
         tell("testing", 0.0)
-        tester = Tester(seed)
-        judged = _tested([_judge(reading, tester) for reading in readings], tester, alpha=alpha)
+        examiner = Examiner(seed)
+        judged = _tested([_judge(reading, examiner) for reading in readings], examiner, alpha=alpha)
         found = _quality(pair, judged, wanted)
     compared, any_difference = _verdicts(judged, pair, alpha=alpha)
     return Comparison(
@@ -92,7 +92,7 @@ def _silent(_what: str, _share: float) -> None:
     pass
 
 
-def _judge(reading: ColumnReading, tester: Tester) -> _Judged:
+def _judge(reading: ColumnReading, examiner: Examiner) -> _Judged:
     segments = _segments(reading)
     if segments is None:
         return _Judged(reading=reading, tested=None, note="its values cannot be read alike")
@@ -101,7 +101,7 @@ def _judge(reading: ColumnReading, tester: Tester) -> _Judged:
     if _runs_on(reading):
         note = "not compared: it runs on from one table to the other, as time and serial numbers do"
         return _Judged(reading=reading, tested=None, note=note)
-    return _Judged(reading=reading, tested=tester.test(segments))
+    return _Judged(reading=reading, tested=examiner.test(segments))
 
 
 def _segments(reading: ColumnReading) -> list[Segment] | None:
@@ -133,9 +133,9 @@ def _runs_on(reading: ColumnReading) -> bool:
     return whole and near and len(np.unique(values)) == len(values)
 
 
-def _tested(judged: Sequence[_Judged], tester: Tester, *, alpha: float) -> list[_Judged]:
+def _tested(judged: Sequence[_Judged], examiner: Examiner, *, alpha: float) -> list[_Judged]:
     sharpened = iter(
-        tester.sharpen([one.tested for one in judged if one.tested is not None], alpha=alpha)
+        examiner.sharpen([one.tested for one in judged if one.tested is not None], alpha=alpha)
     )
     return [
         _Judged(reading=one.reading, tested=next(sharpened) if one.tested else None, note=one.note)

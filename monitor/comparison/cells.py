@@ -74,14 +74,16 @@ def _spacing_segments(
 
 
 def _joined(reference: Counts, current: Counts, target: float) -> list[Segment]:
-    """Join bins of one stretch; each cell ends where the reference's next multiple is reached."""
+    """Join bins of one stretch; a cell ends with the bin that is nearest to a multiple of it."""
     total = reference.sum()
     if not total:
         return _apart((0, int(current.sum())))
     parts = max(1, round(total / target))
-    ranks = np.arange(1, parts) * total / parts
-    # The same rule as the edges: the first bin whose end reaches the rank.
-    ends = np.unique(np.searchsorted(np.cumsum(reference), ranks - 0.5)) + 1
+    if parts >= len(reference):
+        return [Segment(reference=reference, current=current)]
+    below = np.cumsum(reference)
+    middle = (below[:-1] + below[1:]) / 2
+    ends = np.unique(np.searchsorted(middle, np.arange(1, parts) * (total / parts))) + 1
     starts = np.concatenate([[0], ends[ends < len(reference)]]).astype(np.intp)
     return [
         Segment(

@@ -23,7 +23,7 @@ _MOST_DRAWS = 400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
+class Examined:
     """One column's cells and what the test of them says."""
 
     segments: tuple[Segment, ...]
@@ -31,7 +31,7 @@ class Tested:
     effect: Effect
 
 
-class Tester:
+class Examiner:
     """Tests columns; equal tables of counts get equal p-values, in whatever order they come.
 
     Parameters
@@ -43,17 +43,17 @@ class Tester:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def test(self, segments: Sequence[Segment]) -> Tested:
+    def test(self, segments: Sequence[Segment]) -> Examined:
         """Test one column with the usual number of simulated tables."""
         reference = np.concatenate([segment.reference for segment in segments])
         current = np.concatenate([segment.current for segment in segments])
-        return Tested(
+        return Examined(
             segments=tuple(segments),
             outcome=homogeneity(segments, self._generator(segments)),
             effect=psi_effect(reference, current),
         )
 
-    def sharpen(self, tested: Sequence[Tested], *, alpha: float) -> list[Tested]:
+    def sharpen(self, tested: Sequence[Examined], *, alpha: float) -> list[Examined]:
         """Simulate more where no simulated table came near what was seen.
 
         With few draws no p-value can be small enough to stand among many columns.
@@ -64,10 +64,10 @@ class Tester:
             return list(tested)
         return [self._again(one, needed) if _at_floor(one) else one for one in tested]
 
-    def _again(self, tested: Tested, draws: int) -> Tested:
+    def _again(self, tested: Examined, draws: int) -> Examined:
         generator = self._generator(tested.segments)
         outcome = homogeneity(tested.segments, generator, draws=draws)
-        return Tested(segments=tested.segments, outcome=outcome, effect=tested.effect)
+        return Examined(segments=tested.segments, outcome=outcome, effect=tested.effect)
 
     def _generator(self, segments: Sequence[Segment]) -> np.random.Generator:
         key = b"".join(
@@ -78,12 +78,12 @@ class Tester:
         return np.random.default_rng((self._seed, zlib.crc32(key)))
 
 
-def _at_floor(tested: Tested) -> bool:
+def _at_floor(tested: Examined) -> bool:
     return tested.outcome.draws > 0 and tested.outcome.exceedances == 0
 
 
 def smallest_detectable(
-    tested: Tested, *, n_reference: int, n_current: int, alpha: float, columns: int
+    tested: Examined, *, n_reference: int, n_current: int, alpha: float, columns: int
 ) -> float:
     """Return the smallest effect that this column's test finds in four of five cases."""
     return minimum_detectable_effect(

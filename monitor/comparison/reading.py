@@ -85,9 +85,8 @@ def read(
     numbers = [column for column in readable if kinds[column.name] is not ColumnKind.CATEGORICAL]
     categories = [column for column in readable if kinds[column.name] is ColumnKind.CATEGORICAL]
     found = _read_numbers(pair, numbers, kinds, seed=seed, progress=progress)
-    for done, column in enumerate(categories):
-        progress("counting categories", done / len(categories))
-        found[column.name] = _read_categories(pair, column, seed=seed)
+    progress("counting categories", 0.0)
+    found |= _read_categories(pair, categories, seed=seed)
     return [
         found.get(column.name)
         or ColumnReading(column=column, kind=kinds[column.name], reference=None, current=None)
@@ -134,7 +133,7 @@ def _kinds(pair: Pair, columns: Sequence[SharedColumn], *, seed: int) -> dict[st
         if values > MAX_CATEGORIES:
             expression = expressions[name]
             followed = _follow(pair, expression, seed=seed)
-            counts = scan.count_categories(pair.tables, pair.reference, expression, only=followed)
+            counts = scan.count_listed(pair.tables, pair.reference, expression, followed)
             if counts.others > (1 - _COVERED_SHARE) * (counts.rows - counts.null):
                 kinds[name] = ColumnKind.TEXT
         elif values > max(_FEW_STRINGS, _UNIQUE_SHARE * pair.reference.rows):
@@ -213,19 +212,41 @@ def _counter(progress: Progress, what: str, table: Table, columns: int) -> scan.
     return tell
 
 
-def _read_categories(pair: Pair, column: SharedColumn, *, seed: int) -> ColumnReading:
-    before = as_category(column.name, column.reference, column.reference)
-    now = as_category(column.name, column.current, column.reference)
-    many = max(
-        scan.distinct(pair.tables, table, {column.name: sql})[column.name]
-        for table, sql in ((pair.reference, before), (pair.current, now))
-    )
-    only = None
-    if many > scan.MAX_LISTED:
-        only = _follow(pair, before, seed=seed)
-    return ColumnReading(
-        column=column,
-        kind=ColumnKind.CATEGORICAL,
-        reference=scan.count_categories(pair.tables, pair.reference, before, only=only),
-        current=scan.count_categories(pair.tables, pair.current, now, only=only),
-    )
+def _read_categories(
+    pair: Pair, columns: Sequence[SharedColumn], *, seed: int
+) -> dict[str, ColumnReading]:
+    sql_reference = {
+        column.name: as_category(column.name, column.reference, column.reference)
+        for column in columns
+    }
+    sql_current = {
+        column.name: as_category(column.name, column.current, column.reference)
+        for column in columns
+    }
+    sides = ((pair.reference, sql_reference), (pair.current, sql_current))
+    many = {
+        name
+        for table, expressions in sides
+        for name, values in scan.distinct(pair.tables, table, expressions).items()
+        if values > scan.MAX_LISTED
+    }
+    listed = {name: _follow(pair, sql_reference[name], seed=seed) for name in sorted(many)}
+    counts = [
+        scan.count_categories(
+            pair.tables, table, {name: sql[name] for name in sql if name not in many}
+        )
+        | {
+            name: scan.count_listed(pair.tables, table, sql[name], values)
+            for name, values in listed.items()
+        }
+        for table, sql in sides
+    ]
+    return {
+        column.name: ColumnReading(
+            column=column,
+            kind=ColumnKind.CATEGORICAL,
+            reference=counts[0][column.name],
+            current=counts[1][column.name],
+        )
+        for column in columns
+    }

@@ -20,6 +20,8 @@ _SAMPLE_CELLS = 2_000_000
 _BATCH_CELLS = 1_000_000
 _BATCH_ROWS = 60_000
 _COLUMNS_PER_QUERY = 200
+#: An aggregate of strings takes a block of memory per column and thread from the start.
+_STRINGS_PER_QUERY = 40
 #: Different values of a few-valued column that are counted one by one.
 _MAX_VALUES = 10_000
 #: Different strings of a column that are counted one by one.
@@ -147,9 +149,9 @@ def count_numbers(
     return found
 
 
-def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _COLUMNS_PER_QUERY):
-        yield names[start : start + _COLUMNS_PER_QUERY]
+def _groups(names: Sequence[str], size: int = _COLUMNS_PER_QUERY) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
 
 
 def _batches(tables: Tables, table: Table, expressions: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -244,27 +246,35 @@ def frequent(tables: Tables, table: Table, expression: str, *, limit: int, seed:
 
 
 def count_categories(
-    tables: Tables, table: Table, expression: str, *, only: Sequence[str] | None = None
-) -> CategoryCounts:
-    """Count the rows of each value of a column of strings.
+    tables: Tables, table: Table, expressions: Mapping[str, str]
+) -> dict[str, CategoryCounts]:
+    """Count the rows of each value of columns of strings, many columns in one pass."""
+    found: dict[str, CategoryCounts] = {}
+    for group in _groups(list(expressions), _STRINGS_PER_QUERY):
+        parts = [
+            part
+            for name in group
+            for part in (f"count({expressions[name]})", f"histogram({expressions[name]})")
+        ]
+        row = tables.query(table, select(parts, table.source))[0]
+        for name, present, counts in zip(group, row[::2], row[1::2], strict=True):
+            found[name] = CategoryCounts(
+                rows=table.rows, null=table.rows - present, counts=counts or {}, others=0
+            )
+    return found
 
-    Parameters
-    ----------
-    only
-        List these values alone, where the column has too many; the rest are others.
-    """
-    value = expression
-    if only is not None:
-        listed = ", ".join(map(literal, only)) or "NULL"
-        value = f"CASE WHEN {expression} IN ({listed}) THEN {expression} END"
+
+def count_listed(
+    tables: Tables, table: Table, expression: str, listed: Sequence[str]
+) -> CategoryCounts:
+    """Count the rows of some values of a column that has too many; the rest are others."""
+    values = ", ".join(map(literal, listed)) or "NULL"
     query = select(
-        [f"{value} AS value", "count(*)", f"count({expression})"], table.source, "GROUP BY 1"
+        [f"CASE WHEN {expression} IN ({values}) THEN {expression} END", "count(*)"],
+        table.source,
+        f"WHERE {expression} IS NOT NULL GROUP BY 1",
     )
-    counts: dict[str, int] = {}
-    null = others = 0
-    for key, rows, present in tables.query(table, query):
-        if key is None:
-            null, others = rows - present, present
-        else:
-            counts[key] = rows
-    return CategoryCounts(rows=table.rows, null=null, counts=counts, others=others)
+    counts = dict(tables.query(table, query))
+    others = counts.pop(None, 0)
+    present = others + sum(counts.values())
+    return CategoryCounts(rows=table.rows, null=table.rows - present, counts=counts, others=others)

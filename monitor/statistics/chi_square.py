@@ -62,7 +62,8 @@ def pearson(reference: NDArray[np.number], current: NDArray[np.number]) -> Float
     """
     n = reference.sum(axis=-1, keepdims=True, dtype=np.float64)
     m = current.sum(axis=-1, keepdims=True, dtype=np.float64)
+    pooled = reference + current
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = (np.sqrt(m / n) * reference - np.sqrt(n / m) * current) ** 2 / (reference + current)
-    statistic: Floats = np.nan_to_num(terms, nan=0.0, posinf=0.0).sum(axis=-1)
+        terms = (np.sqrt(m / n) * reference - np.sqrt(n / m) * current) ** 2 / pooled
+    statistic: Floats = np.where((pooled > 0) & (n > 0) & (m > 0), terms, 0.0).sum(axis=-1)
     return statistic

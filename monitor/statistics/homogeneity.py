@@ -159,7 +159,11 @@ def _between(segments: Sequence[Segment]) -> tuple[Counts, Counts]:
 
 
 def _statistic(segments: Sequence[Segment]) -> float:
-    within = sum(float(pearson(segment.reference, segment.current)) for segment in segments)
+    within = sum(
+        float(pearson(segment.reference, segment.current))
+        for segment in segments
+        if len(segment.reference) > 1 and all(segment.totals)
+    )
     return within + float(pearson(*_between(segments)))
 
 
