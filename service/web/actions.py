@@ -9,7 +9,7 @@ from urllib.parse import quote
 from litestar import Router, post
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException
-from litestar.params import Body
+from litestar.params import Body, FromPath
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
@@ -30,7 +30,7 @@ class Target:
     sync_to_thread=True,
     guards=[needs(Role.RESPONDER), from_here],
 )
-def acknowledge(request: WebRequest, key: int) -> Redirect:
+def acknowledge(request: WebRequest, key: FromPath[int]) -> Redirect:
     """Tell the others that somebody is on it."""
     action = web_of(request).acknowledge
     if action is None:
@@ -46,7 +46,7 @@ def acknowledge(request: WebRequest, key: int) -> Redirect:
 )
 def roll_back(
     request: WebRequest,
-    name: str,
+    name: FromPath[str],
     data: Annotated[Target, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Redirect:
     """Serve an earlier version again."""

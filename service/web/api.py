@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery
 
 from reports.model import (
     Filter,
@@ -19,12 +18,9 @@ from reports.model import (
     WindowsView,
 )
 from service.web.context import WebRequest, web_of
+from service.web.parameters import Outcome, Page, Size, Text, Wanted
 from service.web.security import needs
 from service.web.tokens import Role
-
-Page = Annotated[int, Parameter(ge=1, le=1_000_000, required=False)]
-Size = Annotated[int, Parameter(ge=1, le=500, required=False)]
-Text = Annotated[str, Parameter(max_length=300, required=False)]
 
 
 @get("/models", sync_to_thread=True)
@@ -37,9 +33,9 @@ def list_models(request: WebRequest, q: Text = "", page: Page = 1, size: Size = 
 @get("/models/{name:str}", sync_to_thread=True)
 def show_model(
     request: WebRequest,
-    name: str,
+    name: FromPath[str],
     feature: Text = "",
-    window: datetime | None = None,
+    window: FromQuery[datetime | None] = None,
     page: Page = 1,
 ) -> ModelView:
     """Show one model: performance over time, drift, features, versions, incidents, runs."""
@@ -48,7 +44,9 @@ def show_model(
 
 
 @get("/models/{name:str}/windows", sync_to_thread=True)
-def list_windows(request: WebRequest, name: str, page: Page = 1, size: Size = 50) -> WindowsView:
+def list_windows(
+    request: WebRequest, name: FromPath[str], page: Page = 1, size: Size = 50
+) -> WindowsView:
     """List the evaluated windows of a model, newest first."""
     with web_of(request).reader() as reader:
         return reader.windows(name, page=page, size=size)
@@ -57,7 +55,7 @@ def list_windows(request: WebRequest, name: str, page: Page = 1, size: Size = 50
 @get("/incidents", sync_to_thread=True)
 def list_incidents(
     request: WebRequest,
-    state: Filter = Filter.OPEN,
+    wanted: Wanted = Filter.OPEN,
     model: Text = "",
     family: Text = "",
     page: Page = 1,
@@ -65,11 +63,11 @@ def list_incidents(
 ) -> IncidentsView:
     """List incidents, newest first."""
     with web_of(request).reader() as reader:
-        return reader.incidents(state=state, model=model, family=family, page=page, size=size)
+        return reader.incidents(state=wanted, model=model, family=family, page=page, size=size)
 
 
 @get("/incidents/{key:int}", sync_to_thread=True)
-def show_incident(request: WebRequest, key: int) -> IncidentView:
+def show_incident(request: WebRequest, key: FromPath[int]) -> IncidentView:
     """Show one incident with its history, evidence and messages."""
     with web_of(request).reader() as reader:
         return reader.incident(key)
@@ -77,15 +75,15 @@ def show_incident(request: WebRequest, key: int) -> IncidentView:
 
 @get("/runs", sync_to_thread=True)
 def list_runs(
-    request: WebRequest, model: Text = "", state: Text = "", page: Page = 1, size: Size = 50
+    request: WebRequest, model: Text = "", outcome: Outcome = "", page: Page = 1, size: Size = 50
 ) -> RunsView:
     """List retrain runs and refusals, newest first."""
     with web_of(request).reader() as reader:
-        return reader.runs(model=model, state=state, page=page, size=size)
+        return reader.runs(model=model, state=outcome, page=page, size=size)
 
 
 @get("/runs/{key:str}", sync_to_thread=True)
-def show_run(request: WebRequest, key: str) -> RunView:
+def show_run(request: WebRequest, key: FromPath[str]) -> RunView:
     """Show one retrain run, or one refusal (``held-7``)."""
     with web_of(request).reader() as reader:
         return reader.run(key)

@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
@@ -102,7 +103,7 @@ def _description(version: str) -> OpenAPIConfig:
 
 
 @get("/assets/{name:str}", sync_to_thread=True, include_in_schema=False)
-def _asset(name: str) -> Response[bytes]:
+def _asset(name: FromPath[str]) -> Response[bytes]:
     """Return a style, script or picture of the pages."""
     # Looked up, never joined: a name from outside is no path.
     path = next((path for path in ASSETS.iterdir() if path.name == name), None)

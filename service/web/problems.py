@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from reports import pages
 from service.web.context import WebRequest, here_of
+from service.web.parameters import CALLED
 from watchkeeper.errors import (
     CapacityError,
     ConflictError,
@@ -69,9 +70,9 @@ def on_http_error(request: WebRequest, error: HTTPException) -> Response[Any]:
     detail = _NO_PAGE if status is HTTPStatus.NOT_FOUND else error.detail
     extra: dict[str, Any] = {}
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        problems = [item for item in error.extra if isinstance(item, dict)]
-        extra = {"errors": [{k: str(v) for k, v in item.items()} for item in problems]}
-        detail = "; ".join(f"{i.get('key')}: {i.get('message')}" for i in problems) or detail
+        wrong = [_wrong(item) for item in error.extra if isinstance(item, dict)]
+        extra = {"errors": wrong}
+        detail = "; ".join(f"{each['key']}: {each['message']}" for each in wrong) or detail
     answer = _answer(request, status, detail, extra)
     answer.headers.update(error.headers or {})
     return answer
@@ -101,6 +102,11 @@ def _answer(
         return Response(page, status_code=status, media_type=MediaType.HTML)
     problem = {"type": "about:blank", "title": title, "status": int(status), "detail": detail}
     return Response({**problem, **extra}, status_code=status, media_type=PROBLEM)
+
+
+def _wrong(item: dict[str, Any]) -> dict[str, str]:
+    name = str(item.get("key", ""))
+    return {"key": CALLED.get(name, name), "message": str(item.get("message", ""))}
 
 
 def _wants_page(request: WebRequest) -> bool:

@@ -9,16 +9,16 @@ from typing import Annotated
 from litestar import MediaType, Response, Router, get, post
 from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, Parameter
+from litestar.params import Body
 from litestar.response import Redirect
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from reports import pages
 from service.web.context import COOKIE, WebRequest, here_of, identify, web_of
+from service.web.parameters import Follow
 from service.web.security import from_here
 
 _MONTH = 30 * 24 * 3600
-Follow = Annotated[str, Parameter(query="next", max_length=2000, required=False)]
 
 
 @dataclass(frozen=True, kw_only=True)

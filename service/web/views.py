@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
 from litestar import MediaType, Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery
 
 from reports import pages
 from reports.model import Filter
 from service.web.context import WebRequest, here_of, web_of
+from service.web.parameters import Outcome, Page, Text, Wanted
 from service.web.security import needs
 from service.web.tokens import Role
-
-Page = Annotated[int, Parameter(ge=1, le=1_000_000, required=False)]
-Text = Annotated[str, Parameter(max_length=300, required=False)]
 
 
 @get("/", media_type=MediaType.HTML, sync_to_thread=True)
@@ -29,9 +26,9 @@ def models_page(request: WebRequest, q: Text = "", page: Page = 1) -> str:
 @get("/models/{name:str}", media_type=MediaType.HTML, sync_to_thread=True)
 def model_page(
     request: WebRequest,
-    name: str,
+    name: FromPath[str],
     feature: Text = "",
-    window: datetime | None = None,
+    window: FromQuery[datetime | None] = None,
     page: Page = 1,
     windows: Page = 1,
 ) -> str:
@@ -46,19 +43,19 @@ def model_page(
 @get("/incidents", media_type=MediaType.HTML, sync_to_thread=True)
 def incidents_page(
     request: WebRequest,
-    state: Filter = Filter.OPEN,
+    wanted: Wanted = Filter.OPEN,
     model: Text = "",
     family: Text = "",
     page: Page = 1,
 ) -> str:
     """Show incidents, newest first."""
     with web_of(request).reader() as reader:
-        view = reader.incidents(state=state, model=model.strip(), family=family, page=page)
+        view = reader.incidents(state=wanted, model=model.strip(), family=family, page=page)
     return pages.incidents(view, here_of(request, refresh=True))
 
 
 @get("/incidents/{key:int}", media_type=MediaType.HTML, sync_to_thread=True)
-def incident_page(request: WebRequest, key: int) -> str:
+def incident_page(request: WebRequest, key: FromPath[int]) -> str:
     """Show one incident: what happened, the evidence, and who was told."""
     with web_of(request).reader() as reader:
         view = reader.incident(key)
@@ -66,15 +63,15 @@ def incident_page(request: WebRequest, key: int) -> str:
 
 
 @get("/runs", media_type=MediaType.HTML, sync_to_thread=True)
-def runs_page(request: WebRequest, model: Text = "", state: Text = "", page: Page = 1) -> str:
+def runs_page(request: WebRequest, model: Text = "", outcome: Outcome = "", page: Page = 1) -> str:
     """Show retrain runs and refusals, newest first."""
     with web_of(request).reader() as reader:
-        view = reader.runs(model=model.strip(), state=state, page=page)
+        view = reader.runs(model=model.strip(), state=outcome, page=page)
     return pages.runs(view, here_of(request, refresh=True))
 
 
 @get("/runs/{key:str}", media_type=MediaType.HTML, sync_to_thread=True)
-def run_page(request: WebRequest, key: str) -> str:
+def run_page(request: WebRequest, key: FromPath[str]) -> str:
     """Show one retrain run, or one refusal."""
     with web_of(request).reader() as reader:
         view = reader.run(key)
