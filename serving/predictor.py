@@ -181,6 +181,12 @@ class Predictor:
         """Return what the last refresh found."""
         return self._readiness
 
+    def _tell(self, deployment: Deployment, problem: str) -> None:
+        # It is tried again at each refresh, but said once.
+        if self._readiness.problems.get(deployment.model) != problem:
+            name = f"version {deployment.version} of {deployment.model}"
+            _log.error("%s cannot be served: %s", name, problem)
+
     def _follow(self, deployment: Deployment) -> Route:
         present = self._routes.get(deployment.model)
         if present is not None and present.generation == deployment.generation:
@@ -197,7 +203,8 @@ class Predictor:
             raise NotFoundError("model", model, known=sorted(self._routes))
         if version is None:
             return route
-        served = self._versions.get(model, version)
+        champion = route.served.version.version
+        served = route.served if version == champion else self._versions.get(model, version)
         return Route(served=served, generation=route.generation, served_by=f"pinned:{version}")
 
     def _answer(self, route: Route, batch: Batch) -> list[Answer]:

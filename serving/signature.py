@@ -63,7 +63,7 @@ class Signature:
     def __init__(self, schema: FeatureSchema, *, max_records: int) -> None:
         self.schema = schema
         self._max_records = max_records
-        self._features = _features_type(schema)
+        self._features = features_type(schema)
         self._record = msgspec.defstruct(
             "Record",
             [
@@ -237,18 +237,14 @@ def refuse_duplicates(ids: Sequence[str]) -> None:
         first[identifier] = position
 
 
-def _features_type(schema: FeatureSchema) -> Any:
+def features_type(schema: FeatureSchema) -> Any:
+    """Return the type that decodes the features of one record."""
     # Names of features need not be identifiers, so the fields have names of their own.
     fields = [(f"f{i}", _value_type(column)) for i, column in enumerate(schema.columns)]
     rename = {f"f{i}": column.name for i, column in enumerate(schema.columns)}
     return msgspec.defstruct(
         "Features", fields, rename=rename, forbid_unknown_fields=True, gc=False
     )
-
-
-def features_type(schema: FeatureSchema) -> Any:
-    """Return the type that decodes the features of one record."""
-    return _features_type(schema)
 
 
 def _value_type(column: Column) -> Any:

@@ -48,6 +48,8 @@ def explain(message: str, schema: FeatureSchema, *, record: int | None, key: str
     key
         Where the records stand in the request.
     """
+    if record is not None:
+        key = ""
     text, _, path = message.partition(" - at ")
     field = path.strip("`").removeprefix("$").removeprefix(".")
     if not message.startswith(("Expected", "Object", "Number", "Invalid")):
@@ -96,8 +98,9 @@ def _wanted(field: str, schema: FeatureSchema, key: str) -> str:
         name = field.removeprefix(_FEATURE)
         column = next((column for column in schema.columns if column.name == name), None)
         return _value(column) if column else "a value"
+    if not field:
+        return f"an object with {key!r}" if key else "an object"
     return {
-        "": f"an object with {key!r}" if key else "an object",
         "features": "an object with the model's features",
         "prediction_id": "1 to 128 letters, digits or any of _.:/@+=~-",
         "timestamp": _WANTED[ColumnKind.DATETIME],

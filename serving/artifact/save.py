@@ -66,6 +66,8 @@ def save(
         could not be served, and the message says why.
     """
     _refuse_other_things(estimator, schema)
+    if sample.empty:
+        raise TrainingError("refused", "expected at least one row to prove the model by, got none")
     frame = with_gaps(schema, sample.head(PARITY_ROWS))
     signature = _signature(estimator, schema)
     expected = _answers(estimator, signature, frame, complete=len(frame.index))

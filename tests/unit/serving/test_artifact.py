@@ -257,6 +257,14 @@ def test_it_refuses_a_model_that_cannot_take_a_category_it_has_not_seen(tmp_path
     assert caught.value.reason == "refused"
 
 
+def test_it_refuses_to_save_a_model_that_nothing_can_prove(tmp_path: Path) -> None:
+    frame = rows()
+    estimator = prepared(LogisticRegression()).fit(frame, late(frame))
+
+    with pytest.raises(TrainingError, match="at least one row"):
+        save(estimator, schema(), frame.head(0), tmp_path)
+
+
 def test_it_refuses_classes_that_the_signature_does_not_know(tmp_path: Path) -> None:
     frame = rows()
     estimator = prepared(LogisticRegression()).fit(frame, late(frame) + 5)

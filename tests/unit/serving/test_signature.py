@@ -156,7 +156,7 @@ def test_at_most_fifty_are_reported() -> None:
         (b'{"records": {}}', "records: expected a list, got an object"),
         (b'{"records": []}', "records: expected at least one"),
         (b'{"records": [], "more": 1}', "more: unknown; expected no such field"),
-        (b'{"records": [1]}', "records[0]: expected an object with 'records', got a whole number"),
+        (b'{"records": [1]}', "records[0]: expected an object, got a whole number"),
         (b'{"records": [{}]}', "records[0].features: missing"),
         (b'{"records": [{"features": 1}]}', "records[0].features: expected an object with the"),
     ],
