@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from monitor.profiles.model import ColumnProfile, Profile
 from monitor.variation import MINIMUM_WINDOWS, Variation, learn, shrink
 
 #: One-sided chance that a usual window lies beyond a prediction limit.
 _RARE = 0.001
+_RARE_Z = float(ndtri(1 - _RARE))
 #: Windows with fewer rows say little about shares and are left out.
 MINIMUM_ROWS = 30
 
@@ -93,7 +94,7 @@ def null_limit(shares: Sequence[float], column: ColumnProfile) -> float:
         return wilson_limit(column.null_share, column.rows, upper=True)
     count = len(shares)
     spread = float(np.std(shares, ddof=1))
-    quantile = float(stats.t.ppf(1 - _RARE, count - 1))
+    quantile = float(stdtrit(count - 1, 1 - _RARE))
     limit = float(np.mean(shares)) + quantile * spread * math.sqrt(1 + 1 / count)
     return min(max(limit, *shares), 1.0)
 
@@ -113,7 +114,7 @@ def wilson_limit(share: float, rows: int, *, upper: bool) -> float:
     """
     if rows == 0:
         return 1.0 if upper else 0.0
-    z = float(stats.norm.ppf(1 - _RARE))
+    z = _RARE_Z
     middle = share + z * z / (2 * rows)
     width = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
     value = (middle + (width if upper else -width)) / (1 + z * z / rows)

@@ -22,20 +22,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family
-from monitor.reference_store import ReferenceRow, References
+from monitor.reference_store import ReferenceRow  # noqa: F401  registers its table
 from monitor.upsert import upsert
 from watchkeeper.database import Base, UtcDateTime
 from watchkeeper.window import Window
-
-__all__ = [
-    "CorrectionRow",
-    "MeasurementRow",
-    "Measurements",
-    "ReferenceRow",
-    "References",
-    "WindowRow",
-    "Windows",
-]
 
 EVENT = "event time"
 #: From bad to good: the status of a window is the first of these that one of its checks has.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from monitor.model import CheckResult, CheckStatus, Family, Threshold
 from monitor.subject import Subject
@@ -36,7 +36,7 @@ def check_volume(subject: Subject, rows: int, before: Sequence[int]) -> CheckRes
         return _result(subject, rows, None, CheckStatus.INSUFFICIENT_DATA, reason)
     logs = np.log1p(np.asarray(before, dtype=np.float64))
     usual = float(np.median(before))
-    quantile = float(stats.t.ppf(_RARE, len(logs) - 1))
+    quantile = float(stdtrit(len(logs) - 1, _RARE))
     spread = float(logs.std(ddof=1)) * math.sqrt(1 + 1 / len(logs))
     limit = math.expm1(float(logs.mean()) + quantile * spread)
     rare = rows < limit or rows == 0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from monitor.performance.outcomes import Outcomes
 from monitor.performance.table import MeanOf, Metric
@@ -107,7 +107,7 @@ def _half_width(metric: Metric, clusters: Outcomes, value: float) -> float:
     else:
         left_out = metric.value(clusters.without_each())
         variance = (k - 1) / k * float(((left_out - left_out.mean()) ** 2).sum())
-    return float(stats.t.ppf((1 + LEVEL) / 2, k - 1)) * math.sqrt(variance)
+    return float(stdtrit(k - 1, (1 + LEVEL) / 2)) * math.sqrt(variance)
 
 
 def _half_width_of_rows(mean: MeanOf, total: Outcomes, value: float) -> float:
@@ -116,7 +116,7 @@ def _half_width_of_rows(mean: MeanOf, total: Outcomes, value: float) -> float:
         return math.nan
     mean_square = float(total.sum_of(mean.squared)) / rows
     variance = max(mean_square - value**2, 0.0) / (rows - 1)
-    return float(stats.t.ppf((1 + LEVEL) / 2, rows - 1)) * math.sqrt(variance)
+    return float(stdtrit(rows - 1, (1 + LEVEL) / 2)) * math.sqrt(variance)
 
 
 def _finite(value: float) -> float | None:
