@@ -78,7 +78,7 @@ class PolicyState:
     Parameters
     ----------
     level
-        The fixed reference level of the loss: that of the first version at its registration. It
+        The worst loss of a row that is tolerated, fixed at the first version's registration. It
         is not moved by a retrain, or one bad retrain would become the new normal.
     spent_until
         End of the newest window whose excess loss has led to an attempt.

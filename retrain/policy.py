@@ -88,11 +88,11 @@ def drift(situation: Situation, _argument: str) -> Judgement:
 
 
 def excess_loss(situation: Situation, _argument: str) -> Judgement:
-    """Retrain when the loss beyond the reference level has added up to more than a retrain costs.
+    """Retrain when the loss beyond what is tolerated has added up to more than a retrain costs.
 
     The idea of weighing the cost of staleness against that of retraining is from Mahadevan and
     Mathioudakis, "Cost-aware retraining for machine learning", Knowledge-Based Systems 293
-    (2024). Here the reference level is fixed, noise is forgiven, and only mature windows out of
+    (2024). Here the tolerated level is fixed, noise is forgiven, and only mature windows out of
     quarantine count.
     """
     state, terms = situation.state, situation.terms

@@ -31,16 +31,16 @@ def terms_of(settings: ModelSettings) -> Terms | None:
 def state_of(session: Session, settings: ModelSettings) -> PolicyState:
     """Return what the policy remembers; the first time, with the first version's level.
 
-    The level is the loss of a row that the first version promised at its registration.
+    The level is the worst loss of a row that the owner tolerates: what the first version promised
+    at its registration, and the tolerance on top. What is tolerated is no excess.
     """
     state = PolicyMemory(session).state(settings.model)
     if state is not None:
         return state
     first = ModelVersions(session).of(settings.model)[:1]
     value = first[0].metrics.get(settings.tolerance.metric) if first else None
-    state = PolicyState(
-        model=settings.model, level=None if value is None else loss_of(value, settings)
-    )
+    level = None if value is None else loss_of(settings.tolerance.limit(value), settings)
+    state = PolicyState(model=settings.model, level=level)
     if first:
         PolicyMemory(session).remember(state)
     return state

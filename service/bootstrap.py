@@ -156,9 +156,15 @@ class Service:
         """Training, judging and promoting."""
         return RetrainWorker(place=self.workplace, models=self.models)
 
+    @cached_property
+    def _shipping(self) -> threading.Lock:
+        # A batch belongs to one pass from its first line to its last.
+        return threading.Lock()
+
     def ship(self) -> int:
         """Bring what this process has answered to the lake; return how many rows."""
-        shipped = ship(self.spool, self.lake, self.engine, now=self.clock.now())
+        with self._shipping:
+            shipped = ship(self.spool, self.lake, self.engine, now=self.clock.now())
         return shipped.predictions + shipped.labels
 
     def serving_app(self, *, with_pages: bool) -> ServingApp:

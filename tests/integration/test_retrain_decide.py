@@ -131,7 +131,8 @@ def result(
 @pytest.fixture
 def deployed(engine: Engine) -> Engine:
     with write(engine) as session:
-        register(session, {"log_loss": 0.4})
+        # With the ten percent that are tolerated, 0.4 is the worst that is no excess.
+        register(session, {"log_loss": 0.4 / 1.1})
     return engine
 
 
