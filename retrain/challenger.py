@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from retrain.dataset import Dataset
+from retrain.evaluation import Array, clearly_better
 from retrain.gate import TrainingSet, refuse_unfit
 from retrain.scoring import score
 from retrain.split import Split, beginnings
@@ -90,10 +91,14 @@ def _search(
     schema: FeatureSchema,
     progress: Callable[[str], None],
 ) -> tuple[datetime, list[dict[str, Any]]]:
-    """Return where the past of the best candidate begins, and what each candidate came to."""
+    """Return where the past of the best candidate begins, and what each candidate came to.
+
+    The longest past comes first, and a shorter one must be clearly better than it.
+    """
     found: list[dict[str, Any]] = []
-    best: tuple[float, datetime] | None = None
+    best: tuple[Array, datetime] | None = None
     error: TrainingError | None = None
+    days = choosing.days(workshop.settings.windows.timezone).to_numpy()
     for number, begin in enumerate(begins, start=1):
         candidate = past.between(begin, None)
         progress(f"trying {len(candidate):,} rows since {begin:%Y-%m-%d}")
@@ -108,10 +113,10 @@ def _search(
             line["error"] = exc.detail
             error = error or exc
             continue
-        loss = float(np.mean(score(fitted.model, choosing, workshop.settings).losses))
-        line["loss"] = loss
-        if best is None or loss < best[0]:
-            best = (loss, begin)
+        losses = score(fitted.model, choosing, workshop.settings).losses
+        line["loss"] = float(np.mean(losses))
+        if best is None or clearly_better(best[0], losses, days):
+            best = (losses, begin)
     if best is None:
         assert error is not None  # noqa: S101 - every candidate that is not best has failed
         raise error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.orm import Session
 
 from retrain import account
 from retrain.challenger import Challenger
@@ -94,7 +95,14 @@ def end_without_model(
             account.useless(session, run, settings, champion=version, at=at)
         elif state is not RunState.CANCELLED:
             account.not_tried(session, run, settings, at=at)
+        announce(place, session, run)
     return outcome(place, run)
+
+
+def announce(place: Workplace, session: Session, run: RetrainRun) -> None:
+    """Pass the end of a run on, in the transaction that has just written it."""
+    ended = RetrainRuns(session).get(run.id)
+    place.announce(session, ended, _text(ended))
 
 
 def outcome(place: Workplace, run: RetrainRun) -> RetrainOutcome:
@@ -125,16 +133,17 @@ def _write(place: Workplace, run: RetrainRun, settings: ModelSettings, judged: J
         if not promote:
             champion = plan.champion.version
             account.useless(session, run, settings, champion=champion, at=at)
-            return
-        account.promoted(session, run, settings, at=at)
-        Deployments(session).append(
-            run.model,
-            version.version,
-            decided_by=run.requested_by,
-            reason=evaluation.reason,
-            at=at,
-            after=plan.deployment.generation,
-        )
+        else:
+            account.promoted(session, run, settings, at=at)
+            Deployments(session).append(
+                run.model,
+                version.version,
+                decided_by=run.requested_by,
+                reason=evaluation.reason,
+                at=at,
+                after=plan.deployment.generation,
+            )
+        announce(place, session, run)
 
 
 def _data(judged: Judged) -> dict[str, object]:

@@ -130,10 +130,12 @@ class RetrainWorker:
             settings = self.models.get(run.model)
             if settings is not None:
                 account.not_tried(session, run, settings, at=now)
+            announce(self.place, session, run)
         return outcome(self.place, run)
 
     def _end(self, run: RetrainRun, reason: str) -> RetrainOutcome:
         with write(self.place.engine) as session:
             at = self.place.clock.now()
             RetrainClaims(session).finish(run, RunState.FAILED, reason=reason, finished_at=at)
+            announce(self.place, session, run)
         return outcome(self.place, run)

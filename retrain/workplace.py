@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from retrain.model import RetrainRun
 from retrain.register import StoreReference
@@ -20,9 +21,15 @@ from watchkeeper.registry.artifacts import Artifacts
 
 #: Told the model and one line about each step of a run.
 Progress = Callable[[str, str], None]
+#: Told of a run that ends and one line about it, in the transaction that ends it.
+Announce = Callable[[Session, RetrainRun, str], None]
 
 
 def _silent(_model: str, _step: str) -> None:
+    return
+
+
+def _to_nobody(_session: Session, _run: RetrainRun, _text: str) -> None:
     return
 
 
@@ -46,6 +53,8 @@ class Workplace:
         Stores the reference of a new version.
     stopping
         Whether the worker is shutting down: a run that is under way goes back into the queue.
+    announce
+        Passes the end of a run on to other rooms; when it fails, the run has not ended.
     """
 
     engine: Engine
@@ -61,6 +70,7 @@ class Workplace:
     trusted: tuple[str, ...] = TRUSTED_TYPES
     stopping: Callable[[], bool] = field(default=_never)
     progress: Progress = field(default=_silent)
+    announce: Announce = field(default=_to_nobody)
 
     def workshop(
         self, run: RetrainRun, settings: ModelSettings, alive: Callable[[], None]

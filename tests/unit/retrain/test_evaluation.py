@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from retrain.evaluation import Array, Verdict, compare, loss_name, row_losses
+from retrain.evaluation import (
+    Array,
+    Verdict,
+    clearly_better,
+    compare,
+    guard,
+    loss_name,
+    row_losses,
+)
 from watchkeeper.schema import Task
 
 LOSSES = arrays(float, 40, elements=st.floats(0, 10))
@@ -128,3 +136,23 @@ def test_one_certain_and_wrong_row_costs_a_bounded_loss() -> None:
     losses = row_losses("log_loss", np.array([1]), np.array([0]), np.array([0.0]))
 
     assert 13 < losses[0] < 14
+
+
+def test_a_shorter_past_must_beat_the_longest_by_more_than_the_noise_of_days() -> None:
+    rng = np.random.default_rng(4)
+    days = np.repeat(np.arange(5), 100)
+    noise = np.repeat(rng.normal(0, 0.02, 5), 100) + rng.normal(0, 0.01, 500)
+
+    assert not clearly_better(0.5 + noise - noise.mean(), np.full(500, 0.5), days)
+    assert clearly_better(0.55 + noise, np.full(500, 0.5), days)
+    assert not clearly_better(np.full(9, 0.6), np.full(9, 0.5), np.zeros(9))
+
+
+def test_a_promotion_must_not_worsen_what_the_owner_asked_for() -> None:
+    better = compare(np.full(40, 0.6), np.full(40, 0.5), DAYS, metric="log_loss")
+    guarded = guard(better, metric="roc_auc", champion=0.8, challenger=0.7, higher=True)
+
+    assert guarded.verdict is Verdict.INCONCLUSIVE
+    assert guarded.reason.endswith("but its roc auc is worse: 0.7000 against 0.8000")
+    assert guard(better, metric="roc_auc", champion=0.7, challenger=0.8, higher=True) is better
+    assert guard(better, metric="mae", champion=0.8, challenger=0.7, higher=False) is better
