@@ -214,7 +214,8 @@ def _quality(
     found = quality.volume(pair.reference, pair.current)
     found += quality.schema(pair.reference, pair.current, wanted)
     for one in judged:
-        found += quality.of_column(one.reading, columns=len(judged))
+        if not _runs_on(one.reading):
+            found += quality.of_column(one.reading, columns=len(judged))
     found = [one for one in found if not _stands_still(pair, one)]
     found += _from_samples(judged)
     clocks = [

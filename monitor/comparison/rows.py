@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,18 +27,20 @@ _FEWEST_DAYS, _FEWEST_CURRENT_DAYS, _MOST_DAYS = 7, 3, 40_000
 def duplicates(pair: Pair, names: Sequence[str], *, alpha: float) -> QualityFinding | None:
     """Find more copies of rows than the reference has by habit.
 
-    A table has the more equal rows by chance the longer it is, so the current one is read only up
-    to the reference's length.
+    A table has the more equal rows by chance the longer it is; a longer current table is allowed
+    as many times the reference's share as it is longer.
     """
-    rows = min(pair.reference.rows, pair.current.rows)
-    if rows < 2:
+    if min(pair.reference.rows, pair.current.rows) < 2:
         return None
-    before, n_before = _copies(pair, pair.reference, names, pair.reference.rows)
-    now, n_now = _copies(pair, pair.current, names, rows)
+    before, n_before = _copies(pair, pair.reference, names)
+    now, n_now = _copies(pair, pair.current, names)
     if not (n_before and n_now):
         return None
-    rise = now / n_now - before / n_before
-    if rise < _RISE[0] or more_in_current(n_before, n_now, before, now) > alpha:
+    longer = max(1.0, pair.current.rows / pair.reference.rows)
+    usual = min(before * longer / n_before, 1.0)
+    rise = now / n_now - usual
+    allowed = min(math.ceil(before * longer), n_before)
+    if rise < _RISE[0] or more_in_current(n_before, n_now, allowed, now) > alpha:
         return None
     return QualityFinding(
         column=None,
@@ -50,14 +53,13 @@ def duplicates(pair: Pair, names: Sequence[str], *, alpha: float) -> QualityFind
     )
 
 
-def _copies(pair: Pair, table: Table, names: Sequence[str], rows: int) -> tuple[int, int]:
+def _copies(pair: Pair, table: Table, names: Sequence[str]) -> tuple[int, int]:
     """Return the number of rows that repeat an earlier one, and the number of rows looked at."""
     hashed = f"hash({', '.join(map(identifier, names))}) AS h"
-    limited = f"({select(['*'], table.source, f'LIMIT {rows}')})" if rows < table.rows else ""
-    classes = -(-rows // _HASHES)
+    classes = -(-table.rows // _HASHES)
     query = select(
         ["count(*)", "count(DISTINCT h)"],
-        f"({select([hashed], limited or table.source)})",
+        f"({select([hashed], table.source)})",
         f"WHERE h % {classes} = 0" if classes > 1 else "",
     )
     seen, different = pair.tables.query(table, query)[0]

@@ -19,6 +19,8 @@ _FEWEST = 30
 _FAR, _NEAR = 0.3, 0.1
 #: Share of values that the reference must hold too, for values that come from a short list.
 _SAME_VALUES, _OTHER_VALUES = 0.9, 0.3
+_NEAR_ONE = 2.5
+_MANY_DECIMALS = 7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,24 +40,17 @@ class Conversion:
         return (values - self.offset) / self.factor
 
 
-def _both_ways(
-    name: str, first: str, second: str, factor: float, offset: float = 0.0
-) -> list[Conversion]:
-    scale = f"{factor:g}"
+def _both_ways(first: str, second: str, factor: float, offset: float = 0.0) -> list[Conversion]:
+    there = f"×{factor:g}" + (f" {_signed(offset)}" if offset else "")
+    back = (f"{_signed(-offset)}, " if offset else "") + f"÷{factor:g}"
     return [
-        Conversion(
-            name=f"{first} → {second} (×{scale}{_signed(offset)})", factor=factor, offset=offset
-        ),
-        Conversion(
-            name=f"{second} → {first} (÷{scale}, {name} undone)",
-            factor=1 / factor,
-            offset=-offset / factor,
-        ),
+        Conversion(name=f"{first} → {second} ({there})", factor=factor, offset=offset),
+        Conversion(name=f"{second} → {first} ({back})", factor=1 / factor, offset=-offset / factor),
     ]
 
 
 def _signed(offset: float) -> str:
-    return f" {'+' if offset > 0 else '−'} {abs(offset):g}" if offset else ""
+    return f"{'+' if offset > 0 else '−'} {abs(offset):g}"
 
 
 def _scales() -> list[Conversion]:
@@ -67,21 +62,21 @@ def _scales() -> list[Conversion]:
 
 CONVERSIONS: tuple[Conversion, ...] = (
     *_scales(),
-    *_both_ways("temperature", "°C", "°F", 1.8, 32),
-    *_both_ways("temperature", "°C", "K", 1, 273.15),
-    *_both_ways("temperature", "K", "°F", 1.8, -459.67),
-    *_both_ways("length", "miles", "km", 1.609344),
-    *_both_ways("length", "feet", "m", 0.3048),
-    *_both_ways("length", "inches", "cm", 2.54),
-    *_both_ways("length", "inches", "mm", 25.4),
-    *_both_ways("mass", "lb", "kg", 0.45359237),
-    *_both_ways("speed", "m/s", "km/h", 3.6),
-    *_both_ways("speed", "mph", "m/s", 0.44704),
-    *_both_ways("speed", "knots", "m/s", 0.514444),
-    *_both_ways("speed", "knots", "km/h", 1.852),
-    *_both_ways("pressure", "hPa", "inHg", 0.0295299831),
-    *_both_ways("volume", "gallons", "litres", 3.785412),
-    *_both_ways("angle", "degrees", "radians", math.pi / 180),
+    *_both_ways("°C", "°F", 1.8, 32),
+    *_both_ways("°C", "K", 1, 273.15),
+    *_both_ways("K", "°F", 1.8, -459.67),
+    *_both_ways("miles", "km", 1.609344),
+    *_both_ways("feet", "m", 0.3048),
+    *_both_ways("inches", "cm", 2.54),
+    *_both_ways("inches", "mm", 25.4),
+    *_both_ways("lb", "kg", 0.45359237),
+    *_both_ways("m/s", "km/h", 3.6),
+    *_both_ways("mph", "m/s", 0.44704),
+    *_both_ways("knots", "m/s", 0.514444),
+    *_both_ways("knots", "km/h", 1.852),
+    *_both_ways("hPa", "inHg", 0.0295299831),
+    *_both_ways("gallons", "litres", 3.785412),
+    *_both_ways("degrees", "radians", math.pi / 180),
 )
 
 
@@ -125,6 +120,8 @@ def _misfit(
 ) -> float | None:
     """Return the gap that the conversion leaves; None when it explains nothing."""
     undone = np.sort(conversion.undo(after))
+    if not _plausible(conversion, before, undone):
+        return None
     gap = distance(before, undone)
     noise = 1.36 * math.sqrt(1 / len(before) + 1 / len(after))
     if gap <= _NEAR + noise and gap <= now / 3:
@@ -133,6 +130,16 @@ def _misfit(
     if listed and gap < now and _on_list(before, undone) >= _SAME_VALUES:
         return gap
     return None
+
+
+def _plausible(conversion: Conversion, before: Values, undone: Values) -> bool:
+    """Whether a conversion by a factor near one shows in the decimals too.
+
+    Prices may rise by 60 %; what was converted from miles has odd decimals.
+    """
+    decimals = _decimals(before)
+    near_one = 1 / _NEAR_ONE < abs(conversion.factor) < _NEAR_ONE and not conversion.offset
+    return decimals == _MANY_DECIMALS or not near_one or _decimals(undone) <= decimals
 
 
 def distance(reference: Values, current: Values) -> float:
@@ -226,9 +233,6 @@ def precision_loss(column: str, reference: Values, current: Values) -> QualityFi
     return QualityFinding(
         column=column, check="precision_loss", status=CheckStatus.WARNING, detail=detail
     )
-
-
-_MANY_DECIMALS = 7
 
 
 def _decimals(values: Values) -> int:
