@@ -165,7 +165,13 @@ def serve(house: House) -> Iterator[Serve]:
     """Start a real server on a free port."""
     running: list[Running] = []
 
-    def start(*, token: str | None = None, limits: Limits | None = None, **more: Any) -> Running:
+    def start(
+        *,
+        token: str | None = None,
+        limits: Limits | None = None,
+        on_shutdown: Callable[[], None] | None = None,
+        **more: Any,
+    ) -> Running:
         registry = CollectorRegistry()
         predictor = house.predictor(**more)
         app = ServingApp(
@@ -173,6 +179,7 @@ def serve(house: House) -> Iterator[Serve]:
             ServingMetrics(registry, house.spool.depth),
             authorise=lambda given: Access.ALLOWED if token in {None, given} else Access.UNKNOWN,
             limits=limits,
+            on_shutdown=on_shutdown,
         )
         server = Server(app, host="127.0.0.1", port=0)
         server.start()

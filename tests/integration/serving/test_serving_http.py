@@ -298,11 +298,11 @@ def test_a_swap_under_load_fails_no_request(house: Any, serve: Any) -> None:
     assert len(house.logged()) == len(statuses)
 
 
-def test_the_end_of_a_server_finishes_what_is_in_flight(
+def test_the_end_of_a_server_finishes_what_is_in_flight_and_then_flushes(
     house: Any, serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.deploy(house.register())
-    server = serve()
+    server = serve(on_shutdown=house.ship)
     score = LoadedModel.score
 
     def slow(self: LoadedModel, columns: Any) -> Any:
@@ -317,7 +317,6 @@ def test_the_end_of_a_server_finishes_what_is_in_flight(
         server.stop()
         answers = [request.result() for request in requests]
 
-    house.ship()
     assert len(house.logged()) == len(answers) == 4
 
 
