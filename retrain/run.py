@@ -11,7 +11,14 @@ import structlog
 from retrain import account
 from retrain.challenger import make_challenger
 from retrain.claims import RetrainClaims
-from retrain.conclude import Judged, RetrainOutcome, conclude, end_without_model, outcome
+from retrain.conclude import (
+    Judged,
+    RetrainOutcome,
+    announce,
+    conclude,
+    end_without_model,
+    outcome,
+)
 from retrain.heartbeat import Heart, StoppedError, beating
 from retrain.model import RetrainRun, RunState
 from retrain.plan import Plan, make_plan

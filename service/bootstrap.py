@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -28,7 +28,7 @@ from service.actions import Actions
 from service.web.app import create_app, public_host
 from service.web.context import Web
 from service.web.tokens import Role, token_authoriser
-from service.worker import Worker
+from service.worker import Worker, announce
 from serving.artifact import trusted_types
 from serving.http import Access, ServingApp
 from serving.http import Limits as RequestLimits
@@ -149,6 +149,7 @@ class Service:
             lease=self.settings.worker.lease.total_seconds(),
             trusted=trusted_types(self.settings.serving.trusted_types),
             stopping=self.stopping.is_set,
+            announce=partial(announce, self.models),
         )
 
     @cached_property

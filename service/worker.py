@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from alerts.notes import mitigation_started, note, open_incidents
-from alerts.observe import observe
+from alerts.notes import mitigation_failed, mitigation_started, note, open_incidents
+from alerts.observe import observe, promoted
 from alerts.sweep import sweep
 from monitor.model import EvaluatedWindow, Family
 from monitor.run import Monitor
 from retrain.decide import consider
-from retrain.model import Action, RetrainDecision
+from retrain.model import Action, RetrainDecision, RetrainRun, RunState
 from service.schedule import EVALUATE, materialise_due
 from watchkeeper.clock import Clock
 from watchkeeper.database import write
@@ -86,6 +86,20 @@ class Worker:
         if decision.recorded:
             log.info("retrain_decided", model=decision.model, action=str(decision.action))
             _tell(session, decision)
+
+
+def announce(
+    models: Mapping[str, ModelSettings], session: Session, run: RetrainRun, text: str
+) -> None:
+    """Tell the threads of a model's incidents how its retraining ended, in that transaction."""
+    now = run.finished_at
+    settings = models.get(run.model)
+    if now is None or settings is None:
+        return
+    if run.state is RunState.SUCCEEDED and run.version is not None:
+        promoted(session, run.model, run.version, settings, now=now, text=text)
+    else:
+        mitigation_failed(session, run.model, text, now=now)
 
 
 def _tell(session: Session, decision: RetrainDecision) -> None:
