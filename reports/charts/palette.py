@@ -12,7 +12,7 @@ GRID = "#e4e7eb"
 PAPER = "#ffffff"
 SERIES = "#1d5f9e"
 CRITICAL = "#b42318"
-WARNING = "#b25e02"
+WARNING = "#9d5200"
 QUARANTINE = "#7a5ea8"
 
 #: A page follows the reader's light or dark preference; a picture in a message cannot.

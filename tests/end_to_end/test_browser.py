@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from service.server import Server
@@ -138,7 +138,7 @@ def test_a_search_narrows_the_list_while_it_is_typed(visit: Visit) -> None:
     page = visit.to("/models/flights")
     box = page.get_by_label("Find a feature")
     box.press_sequentially("gust")
-    page.wait_for_function("document.querySelectorAll('.card').length === 1")
+    expect(page.locator(".card")).to_have_count(1)
     assert page.evaluate("document.activeElement.id") == "feature"
     assert box.input_value() == "gust"
     assert "feature=gust" in page.url
