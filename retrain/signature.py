@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from monitor.comparison.columns import Family, family
@@ -164,8 +165,9 @@ def with_free_text(
 def _as_text(values: pd.Series[Any]) -> pd.Series[Any]:
     # Each different value is turned into text once, however many rows hold it.
     codes, different = pd.factorize(values)
-    names = pd.Series([as_text(value) for value in different], dtype=object)
-    return pd.Series(names.reindex(codes).to_numpy(), index=values.index, dtype=object)
+    # A missing value has the code -1: the last name.
+    names = np.array([*map(as_text, different), None], dtype=object)
+    return pd.Series(names[codes], index=values.index, dtype=object)
 
 
 def _free_text(values: pd.Series[Any]) -> bool:
