@@ -24,6 +24,7 @@ from sqlalchemy import Engine, MetaData, create_engine, text
 
 from watchkeeper.clock import SteppedClock
 from watchkeeper.database import Base, make_engine
+from watchkeeper.migrations import upgrade
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
 ROOT = Path(__file__).parents[1]
@@ -112,7 +113,9 @@ def empty_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def metadata() -> MetaData:
     """Return the tables of all rooms as the code defines them."""
-    import_tables()
+    for package in sorted(ROOT.glob("*/__init__.py")):
+        for path in package.parent.rglob("repository.py"):
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     return Base.metadata
 
 
@@ -176,17 +179,9 @@ def drop_postgres(server: str, name: str) -> None:
     _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def import_tables() -> None:
-    """Import every room's ``repository.py``, which registers its tables."""
-    for package in sorted(ROOT.glob("*/__init__.py")):
-        for path in package.parent.rglob("repository.py"):
-            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-
-
 def _build_schema(url: str) -> None:
-    import_tables()
     engine = make_engine(url)
-    Base.metadata.create_all(engine)
+    upgrade(engine)
     engine.dispose()
 
 

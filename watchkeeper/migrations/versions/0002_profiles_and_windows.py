@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False, comment="event time"),
         sa.PrimaryKeyConstraint("model", "tile_start", name=op.f("pk_dirty_tiles")),
+        sa.UniqueConstraint("token", name=op.f("uq_dirty_tiles_token")),
     )
     op.create_table(
         "measurements",
