@@ -192,15 +192,24 @@ class Windows:
         )
         return [(version, Window(start=start, end=end)) for version, start, end in rows]
 
-    def newest(self, model: str) -> tuple[int, Window] | None:
-        """Return the newest window of a model, with its newest version; None without any."""
-        row = self._session.execute(
-            select(WindowRow.version, WindowRow.window_start, WindowRow.window_end)
+    def first(self, model: str) -> datetime | None:
+        """Return the start of the first window of a model; None without any."""
+        return self._session.scalar(
+            select(WindowRow.window_start)
             .where(WindowRow.model == model)
-            .order_by(WindowRow.window_start.desc(), WindowRow.version.desc())
+            .order_by(WindowRow.window_start)
             .limit(1)
-        ).first()
-        return None if row is None else (row[0], Window(start=row[1], end=row[2]))
+        )
+
+    def since(self, model: str, start: datetime) -> dict[datetime, int]:
+        """Return the windows from ``start`` on by their start, each with its newest version."""
+        found = self._session.execute(
+            select(WindowRow.window_start, func.max(WindowRow.version))
+            .where(WindowRow.model == model, WindowRow.window_start >= start)
+            .group_by(WindowRow.window_start)
+            .order_by(WindowRow.window_start)
+        )
+        return {row[0]: row[1] for row in found}
 
     def rows_before(self, model: str, window: Window, limit: int) -> list[int]:
         """Return the rows of the evaluated windows before one, over all versions, newest first."""

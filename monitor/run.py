@@ -23,8 +23,10 @@ from watchkeeper.window import Window, window_at, windows_between
 
 #: Windows before the present one that say how many rows are usual.
 VOLUME_WINDOWS = 28
-#: Windows without a row that are looked at after a silence; earlier ones say nothing new.
+#: Windows back from now that are looked at for want of rows; earlier ones say nothing new.
 SILENT_WINDOWS = 7
+#: Windows before those in which the version is looked up that should have had rows.
+SILENT_REACH = 28
 
 
 class Monitor:
@@ -59,21 +61,15 @@ class Monitor:
         """Return the closed windows that wait for an evaluation, oldest first, with versions.
 
         Those never evaluated, those changed by late rows, those whose labels have become mature or
-        have changed after that, and, after a silence, the newest ones that hold no row at all.
+        have changed after that, and those of late that hold no row at all.
         """
-        size, zone = settings.windows.size, settings.windows.timezone
         with read(self._engine) as session:
             windows = Windows(session)
             waiting = windows.waiting(
                 settings.model, now=now, mature_before=now - settings.label.delay
             )
-            newest = windows.newest(settings.model)
-        if newest is None:
-            return waiting
-        version, last = newest
-        # Rows of the last tile may still be on their way.
-        silent = list(windows_between(last.end, now - settings.windows.tile, size, zone))
-        return waiting + [(version, window) for window in silent[-SILENT_WINDOWS:]]
+            silent = _silent(windows, settings, now)
+        return sorted(waiting + silent, key=lambda pair: (pair[1].start, pair[0]))
 
     def evaluate(
         self,
@@ -158,3 +154,22 @@ class Monitor:
         if key not in self._references:
             self._references[key] = References(session).get(model, version)
         return self._references[key]
+
+
+def _silent(windows: Windows, settings: ModelSettings, now: datetime) -> list[tuple[int, Window]]:
+    """Return the closed windows of late that hold no row, with the version last seen before."""
+    first = windows.first(settings.model)
+    if first is None:
+        return []
+    size, zone = settings.windows.size, settings.windows.timezone
+    start = max(first, now - (SILENT_WINDOWS + 1) * size)
+    known = windows.since(settings.model, start - SILENT_REACH * size)
+    # Rows of the last tile may still be on their way.
+    closed = windows_between(start, now - settings.windows.tile, size, zone)
+    silent = [window for window in closed if window.start not in known]
+    versions = [max(known.items())[1]] if known else []
+    found = []
+    for window in silent:
+        before = [version for begin, version in known.items() if begin < window.start]
+        found += [(version, window) for version in (before[-1:] or versions)]
+    return found

@@ -278,6 +278,17 @@ def test_late_rows_are_a_correction_and_silence_is_a_finding(feed: Feed) -> None
     assert {r.status for w in late for r in w.results if r.check == "volume"} == {CheckStatus.OK}
 
 
+def test_a_day_without_rows_is_found_also_when_the_next_one_has_some(feed: Feed) -> None:
+    frame = flights(START, 12, 8)
+    missing = (frame.timestamp >= day(10).start) & (frame.timestamp < day(11).start)
+    feed.ship(frame[~missing], START + 12 * DAY)
+    found = feed.tick(START + 12 * DAY)
+    assert [w.window for w in found] == [day(number) for number in range(12)]
+    (volume,) = [r for r in found[10].results if r.check == "volume"]
+    assert volume.status is CheckStatus.CRITICAL
+    assert feed.tick(START + 12 * DAY) == []
+
+
 def test_labels_from_the_future_count_when_their_time_has_come(feed: Feed) -> None:
     frame = flights(START, 1, 5)
     feed.ship(frame, START + DAY)
