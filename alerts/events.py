@@ -9,6 +9,11 @@ from alerts.model import DeliveryKind, Severity, Verdict
 
 #: Actor of everything that no person did.
 SYSTEM = "watchkeeper"
+#: What may end a snooze before its time, in the words that people see.
+NEXT_LABELS = "next labels"
+NEXT_DEPLOY = "next deploy"
+WORSE = "25 % worse"
+CONDITIONS = (NEXT_LABELS, NEXT_DEPLOY, WORSE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,7 @@ from alerts.policy import AlertPolicy, policy_of
 from alerts.repository import Incidents, SeriesStore, Watches
 from alerts.rules import severity_of
 from alerts.series import Series
-from alerts.settle import inhibited, settle
+from alerts.settle import is_held_back, settle
 from alerts.wording import columns_of, summarise
 from monitor.model import EvaluatedWindow, Family
 from watchkeeper.model_settings import ModelSettings
@@ -177,7 +177,7 @@ class _Case:
             members,
             policy=self.policy,
             now=self.now,
-            is_inhibited=inhibited(self.session, incident),
+            held_back=is_held_back(self.session, incident, members, self.now),
             changed=family in self.followed.judged,
         )
 

@@ -184,3 +184,30 @@ class DeliveryRow(Base):
         Index("ix_deliveries_waiting", "state", "priority", "sequence"),
         Index("ix_deliveries_thread", "incident_id", "destination", "sequence"),
     )
+
+
+class ClickRow(Base):
+    """A press of a button; its key lets the same press count once."""
+
+    __tablename__ = "clicks"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    actor: Mapped[str]
+    action: Mapped[str]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+
+
+class SilenceRow(Base):
+    """A time in which some findings open no new message; None matches everything."""
+
+    __tablename__ = "silences"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str | None]
+    family: Mapped[str | None]
+    column: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(Text)
+    author: Mapped[str]
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    until: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)

@@ -13,7 +13,12 @@ from alerts.model import Evaluability, Incident, IncidentState, SeriesState
 from alerts.policy import AlertPolicy
 from alerts.repository import Incidents
 from alerts.series import Series
+from alerts.silences import Silences
+from alerts.silencing import is_silenced
 from monitor.model import Family
+
+#: A snoozed incident is heard of again when it is this many times as bad.
+_WORSE = 1.25
 
 #: Whose incidents keep which others quiet: a broken source explains the drift that it causes.
 _INHIBITORS: dict[Family, tuple[Family, ...]] = {
@@ -23,11 +28,18 @@ _INHIBITORS: dict[Family, tuple[Family, ...]] = {
 }
 
 
-def inhibited(session: Session, incident: Incident) -> bool:
-    """Tell whether an open incident of the same model explains this one already.
+def is_held_back(
+    session: Session, incident: Incident, members: Sequence[Series], now: datetime
+) -> bool:
+    """Tell whether an incident is not to be told yet: inhibited by another, or silenced.
 
-    An incident that people have not been told of inhibits nothing.
+    An open incident of the same model may explain it already; one that people have not been told
+    of inhibits nothing.
     """
+    if incident.state is not IncidentState.PENDING:
+        return False
+    if is_silenced(members, Silences(session).active(now), now):
+        return True
     families = _INHIBITORS.get(incident.family, ())
     if not families:
         return False
@@ -42,32 +54,51 @@ def settle(
     *,
     policy: AlertPolicy,
     now: datetime,
-    is_inhibited: bool,
+    held_back: bool,
     changed: bool,
 ) -> Incident:
     """Move an incident as far as its members and the time allow, and return it.
 
     Parameters
     ----------
+    held_back
+        Whether nobody is to be told of it yet.
     members
         All series of the incident; none when a new version reads none of their columns.
     changed
         Whether a new window has said something about it.
     """
     before = incident.standing.revision
+    reason = _wakes(incident, members, judged=changed)
+    if reason is not None:
+        incident = desk.handle(incident, events.Woken(at=now, reason=reason))
     firing = [series for series in members if series.is_firing]
     if any(series.state is SeriesState.FIRING for series in firing):
         incident = desk.handle(incident, events.Breached(at=now, members=len(firing)))
     if not firing:
         incident = desk.handle(incident, events.Cleared(at=now))
     due = now >= incident.detected_at + policy.group_wait
-    if incident.state is IncidentState.PENDING and due and not is_inhibited:
+    if incident.state is IncidentState.PENDING and due and not held_back:
         incident = desk.handle(incident, events.NotifyDue(at=now, members=len(firing)))
     if all(_is_quiet(series) for series in members):
         incident = desk.handle(incident, events.HoldElapsed(at=now, hold=policy.hold))
     if changed and incident.standing.revision == before:
         incident = desk.handle(incident, events.Changed(at=now))
     return incident
+
+
+def _wakes(incident: Incident, members: Sequence[Series], *, judged: bool) -> str | None:
+    """Return why a snoozed incident must be heard of again, or None."""
+    standing = incident.standing
+    if standing.state is not IncidentState.SNOOZED:
+        return None
+    effects = [series.reading.effect or 0.0 for series in members if series.is_firing]
+    worst = max(effects, default=0.0)
+    if standing.snoozed_effect is not None and worst >= _WORSE * standing.snoozed_effect > 0:
+        return f"it is {worst / standing.snoozed_effect - 1:.0%} worse"
+    if standing.snooze_condition == events.NEXT_LABELS and judged:
+        return "new labels are in"
+    return None
 
 
 def _is_quiet(series: Series) -> bool:

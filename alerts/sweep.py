@@ -12,7 +12,7 @@ from alerts.desk import Desk
 from alerts.model import Incident, IncidentChange, IncidentState
 from alerts.policy import AlertPolicy, policy_of
 from alerts.repository import Incidents, SeriesStore
-from alerts.settle import inhibited, settle
+from alerts.settle import is_held_back, settle
 from watchkeeper.model_settings import ModelSettings
 
 
@@ -36,13 +36,14 @@ def sweep(
             after = max(policy.close_after, policy.reopen)
             desk.handle(incident, events.Aged(at=now, after=after))
             continue
+        members = SeriesStore(session).of_incident(incident.id)
         settle(
             desk,
             _expire(desk, incident, now),
-            SeriesStore(session).of_incident(incident.id),
+            members,
             policy=policy,
             now=now,
-            is_inhibited=inhibited(session, incident),
+            held_back=is_held_back(session, incident, members, now),
             changed=False,
         )
     return desk.changes
