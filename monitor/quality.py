@@ -17,6 +17,8 @@ from watchkeeper.schema import ColumnKind
 _WARNING, _CRITICAL = 0.05, 0.25
 #: A value that so large a part of the reference's rows had may fill a window by itself.
 _COMMON = 0.5
+#: With fewer values than this part of what windows usually have, none is called stuck.
+_PART_OF_USUAL = 0.5
 #: Columns whose shares of nulls differ by no more than this are taken to have gone together.
 _TOGETHER = 0.02
 _NAMED = 4
@@ -127,14 +129,16 @@ def stale(pair: Pair) -> Finding | None:
     current, habit = pair.current, pair.habit
     if current.kind is ColumnKind.TEXT or is_constant(pair.reference):
         return None
-    enough = current.values >= MINIMUM_ROWS
+    # A column that is mostly null can have one value by accident on a day with few of them.
+    usual_values = pair.reference.values / max(habit.variation.windows, 1)
+    enough = current.values >= max(MINIMUM_ROWS, _PART_OF_USUAL * usual_values)
     stuck = enough and is_constant(current) and not habit.constant_windows
     status = CheckStatus.OK if enough else CheckStatus.INSUFFICIENT_DATA
     text = f"{current.values} values, not all the same" if enough else "too few values"
     if stuck:
         only = int(current.counts.argmax())
-        usual = float(pair.reference.counts[only]) / max(pair.reference.values, 1)
-        common = usual >= _COMMON or habit.constant_windows is None
+        share = float(pair.reference.counts[only]) / max(pair.reference.values, 1)
+        common = share >= _COMMON or habit.constant_windows is None
         status = CheckStatus.WARNING if common else CheckStatus.CRITICAL
         text = f"all {current.values} values are the same; it always varied before"
     return Finding(

@@ -86,6 +86,13 @@ def test_a_stuck_sensor_is_stale_but_a_dry_day_is_a_warning_at_most(
     assert dry["stale", "rain"].status is CheckStatus.WARNING
 
 
+def test_few_equal_values_of_a_sparse_column_are_no_stuck_sensor(
+    evaluate: Evaluate, day: pd.DataFrame
+) -> None:
+    gust = pd.Series(np.where(np.arange(len(day)) < 40, 7.0, np.nan))
+    assert ("stale", "gust") not in bad(evaluate(day.assign(gust=gust)))
+
+
 def test_volume_needs_a_habit(evaluate: Evaluate, day: pd.DataFrame) -> None:
     def volume(rows: int, before: tuple[int, ...]) -> CheckStatus:
         results = evaluate(day.head(rows), rows_before=before).results
