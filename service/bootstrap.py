@@ -27,7 +27,7 @@ from retrain.workplace import Workplace
 from service.actions import Actions
 from service.web.app import create_app, public_host
 from service.web.context import Web
-from service.web.tokens import Role, token_authoriser
+from service.web.tokens import Authorise, Role, token_authoriser
 from service.worker import Worker, announce
 from serving.artifact import trusted_types
 from serving.http import Access, ServingApp
@@ -188,7 +188,7 @@ class Service:
             engine=self.engine,
             clock=self.clock,
             models=lambda: self.models,
-            authorise=token_authoriser(self.engine),
+            authorise=self._authorise,
             local_viewer=server.host in {"127.0.0.1", "::1", "localhost"},
             acknowledge=actions.acknowledge,
             roll_back=actions.roll_back,
@@ -198,8 +198,12 @@ class Service:
         )
         return create_app(web, registry=self.registry)
 
+    @cached_property
+    def _authorise(self) -> Authorise:
+        return token_authoriser(self.engine)
+
     def _access(self, token: str | None) -> Access:
-        identity = None if token is None else token_authoriser(self.engine)(token)
+        identity = None if token is None else self._authorise(token)
         if identity is None:
             return Access.UNKNOWN
         return Access.ALLOWED if identity.role.covers(Role.RESPONDER) else Access.FORBIDDEN

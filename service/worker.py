@@ -21,6 +21,7 @@ from service.schedule import EVALUATE, materialise_due
 from watchkeeper.clock import Clock
 from watchkeeper.database import write
 from watchkeeper.jobs.model import Claim
+from watchkeeper.jobs.repository import JobRuns
 from watchkeeper.jobs.run import run_claimed
 from watchkeeper.model_settings import ModelSettings
 
@@ -66,8 +67,9 @@ class Worker:
             if lost.is_set():
                 return
             # One transaction a window: its verdict, the incident, the messages and the decision
-            # to retrain are all there, or none is.
+            # to retrain are all there, or none is; and none once the lease has passed on.
             with write(self.engine) as session:
+                JobRuns(session).fence(claim)
                 evaluated = self.monitor.evaluate(session, settings, version, window, now)
                 observe(session, evaluated, settings, now=now)
                 self._consider(session, evaluated, settings)
