@@ -17,15 +17,17 @@ from watchkeeper.errors import ConfigurationError, TableError
 SAMPLE_ROWS = 20_000
 _TIMEOUT_SECONDS = 900
 
+# Evidently refuses a table for a single column without a value.
 _PROGRAM = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import pandas as pd
 from evidently import Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
-reference, current, target = sys.argv[1:]
+reference, current = (pd.read_parquet(name) for name in sys.argv[1:3])
+filled = [name for name in reference if reference[name].notna().any() and current[name].notna().any()]
 report = Report([DataDriftPreset(), DataSummaryPreset()])
-report.run(pd.read_parquet(current), pd.read_parquet(reference)).save_html(target)
+report.run(current[filled], reference[filled]).save_html(sys.argv[3])
 """
 
 

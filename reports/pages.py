@@ -175,8 +175,8 @@ def _environment() -> Environment:
             ),
             (
                 sentences,
-                "delivery_tone headline incident_name incident_tone limit_of null_surge run_state "
-                "run_title run_tone strip_span verdict",
+                "delivery_tone headline incident_name incident_tone limit_of message_kind "
+                "null_surge run_state run_title run_tone strip_span verdict",
             ),
         )
         for name in names.split()

@@ -35,6 +35,11 @@ _DELIVERY_TONES: Mapping[str, str] = {
     "pending": "running",
     "leased": "running",
 }
+_MESSAGES: Mapping[str, str] = {
+    "root": "First message",
+    "update": "Edit of it",
+    "reply": "Reply in its thread",
+}
 _SURGE = 0.02
 
 
@@ -121,6 +126,11 @@ def incident_tone(row: IncidentRow) -> str:
 def delivery_tone(row: DeliveryRow) -> str:
     """Return the tone in which a message's state is shown."""
     return _DELIVERY_TONES.get(row.state, "unknown")
+
+
+def message_kind(kind: str) -> str:
+    """Say what a message is to its reader."""
+    return _MESSAGES.get(kind, words.sentence(words.plain(kind)))
 
 
 def null_surge(card: FeatureCard) -> bool:

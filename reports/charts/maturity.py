@@ -76,6 +76,6 @@ def _spec(timeline: Timeline, width: int) -> dict[str, Any]:
             ),
             color=alt.Color("colour:N", scale=None),
         )
-        .properties(width=width - axis - (12 if narrow else 96), height=_HEIGHT)
+        .properties(width=width - axis - (12 if narrow else 108), height=_HEIGHT)
     )
     return draw.finished(chart)

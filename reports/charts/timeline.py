@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -12,14 +11,14 @@ import altair as alt
 from monitor.model import CheckStatus
 from reports import words
 from reports.charts import draw
-from reports.charts.palette import CRITICAL, INK, MUTED, PAPER, QUARANTINE, SERIES, STATUS
-from reports.model import IncidentSpan, Timeline, TimelinePoint
+from reports.charts.lanes import lane_chart, lanes_of, wall_time
+from reports.charts.palette import CRITICAL, INK, MUTED, PAPER, SERIES, STATUS
+from reports.model import Timeline, TimelinePoint
 from watchkeeper.window import Window
 
 WIDE, NARROW = 1040, 340
 _AXIS_WIDTH = 92
 _NARROW_AXIS_WIDTH = 40
-_LANE = 18
 _BEYOND = {CheckStatus.CRITICAL, CheckStatus.WARNING}
 
 
@@ -84,16 +83,16 @@ def _against_limit(point: TimelinePoint) -> str:
 def _spec(timeline: Timeline, width: int) -> dict[str, Any]:
     narrow = width < 600
     axis = _NARROW_AXIS_WIDTH if narrow else _AXIS_WIDTH
-    inner = width - axis - (12 if narrow else 96)
+    inner = width - axis - (12 if narrow else 108)
     x = _x_axis(timeline, narrow=narrow)
     parts: list[Any] = [
         _metric(timeline, x, narrow=narrow, axis=axis).properties(
             width=inner, height=180 if narrow else 220
         )
     ]
-    lanes = _lanes(timeline)
+    lanes = lanes_of(timeline)
     if lanes:
-        parts.append(_lane_chart(lanes, x, axis=axis, narrow=narrow, width=inner))
+        parts.append(lane_chart(lanes, x, axis=axis, narrow=narrow, width=inner))
     return draw.finished(alt.vconcat(*parts, spacing=10))
 
 
@@ -103,7 +102,7 @@ def _x_axis(timeline: Timeline, *, narrow: bool) -> dict[str, Any]:
         "type": "temporal",
         "title": None,
         "scale": alt.Scale(
-            type="utc", domain=[_wall(first, timeline.zone), _wall(last, timeline.zone)]
+            type="utc", domain=[wall_time(first, timeline.zone), wall_time(last, timeline.zone)]
         ),
         "axis": alt.Axis(
             grid=False,
@@ -159,7 +158,7 @@ def _row(point: TimelinePoint, zone: str) -> dict[str, Any]:
     middle = point.window.start + (point.window.end - point.window.start) / 2
     colour = STATUS[point.status]
     return {
-        "at": _wall(middle, zone),
+        "at": wall_time(middle, zone),
         "version": point.version,
         "value": point.value,
         "lower": point.lower,
@@ -208,18 +207,19 @@ def _levels(timeline: Timeline, x: dict[str, Any], *, narrow: bool) -> list[alt.
 def _steps(timeline: Timeline, field: str) -> list[dict[str, Any]]:
     known = [point for point in timeline.points if getattr(point, field) is not None]
     rows: list[dict[str, Any]] = [
-        {"at": _wall(point.window.start, timeline.zone), "level": getattr(point, field)}
+        {"at": wall_time(point.window.start, timeline.zone), "level": getattr(point, field)}
         for point in known
     ]
     if known:
-        end = _wall(timeline.points[-1].window.end, timeline.zone)
+        end = wall_time(timeline.points[-1].window.end, timeline.zone)
         rows.append({"at": end, "level": getattr(known[-1], field)})
     return rows
 
 
 def _spans(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
     rows = [
-        {"from": row["from"], "to": row["to"], "colour": row["colour"]} for row in _lanes(timeline)
+        {"from": row["began"], "to": row["to"], "colour": row["colour"]}
+        for row in lanes_of(timeline)
     ]
     if not rows:
         return []
@@ -227,7 +227,7 @@ def _spans(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
         draw.over(rows)
         .mark_rect(opacity=0.07)
         .encode(
-            x=alt.X("from:T", **x),
+            x=alt.X("began:T", **x),
             x2="to:T",
             y=alt.value(0),
             y2=alt.value("height"),
@@ -239,7 +239,7 @@ def _spans(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
 def _deployments(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
     first, last = timeline.points[0].window.start, timeline.points[-1].window.end
     rows = [
-        {"at": _wall(max(mark.at, first), timeline.zone), "text": f"v{mark.version}"}
+        {"at": wall_time(max(mark.at, first), timeline.zone), "text": f"v{mark.version}"}
         for mark in timeline.deployments
         if mark.at <= last
     ]
@@ -252,86 +252,3 @@ def _deployments(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
             text="text:N", y=alt.value(0)
         ),
     ]
-
-
-def _lanes(timeline: Timeline) -> list[dict[str, str]]:
-    first, last = timeline.points[0].window.start, timeline.points[-1].window.end
-    rows = [
-        _lane(words.plain(span.family), span.start, span.end or last, _colour(span), timeline.zone)
-        for span in timeline.incidents
-        if span.start < last and (span.end is None or span.end > first)
-    ]
-    rows += [
-        _lane("quarantine", window.start, window.end, QUARANTINE, timeline.zone)
-        for window in _joined(kept.window for kept in timeline.quarantined)
-        if window.start < last and window.end > first
-    ]
-    low, high = _wall(first, timeline.zone), _wall(last, timeline.zone)
-    return [{**row, "from": max(row["from"], low), "to": min(row["to"], high)} for row in rows]
-
-
-def _lane(name: str, start: datetime, end: datetime, colour: str, zone: str) -> dict[str, str]:
-    return {"lane": name, "from": _wall(start, zone), "to": _wall(end, zone), "colour": colour}
-
-
-def _colour(span: IncidentSpan) -> str:
-    return CRITICAL if span.severity == "page" else STATUS[CheckStatus.WARNING]
-
-
-def _joined(windows: Iterable[Window]) -> list[Window]:
-    merged: list[Window] = []
-    for window in sorted(windows):
-        if merged and window.start <= merged[-1].end:
-            merged[-1] = Window(start=merged[-1].start, end=max(merged[-1].end, window.end))
-        else:
-            merged.append(window)
-    return merged
-
-
-def _lane_chart(
-    rows: list[dict[str, str]], x: dict[str, Any], *, axis: int, narrow: bool, width: int
-) -> Any:
-    names = list(dict.fromkeys(row["lane"] for row in rows))
-    labels = alt.Axis(
-        title=None, grid=False, minExtent=axis, maxExtent=axis, labels=not narrow, labelLimit=axis
-    )
-    bars = (
-        draw.over(rows)
-        .mark_bar(height=9, cornerRadius=2)
-        .encode(
-            x=alt.X("from:T", **{**x, "axis": None}),
-            x2="to:T",
-            y=alt.Y("lane:N", sort=names, axis=labels),
-            color=alt.Color("colour:N", scale=None),
-        )
-    )
-    layers = [bars, *(_lane_names(rows, x, names) if narrow else [])]
-    return alt.layer(*layers).properties(width=width, height=_LANE * len(names))
-
-
-def _lane_names(rows: list[dict[str, str]], x: dict[str, Any], names: list[str]) -> list[Any]:
-    # The name stands once in each lane, on the side of its bars where there is room.
-    first, last = x["scale"].domain
-    middle = (datetime.fromisoformat(first) + (_between(first, last) / 2)).isoformat()
-    layers = []
-    for name in names:
-        low = min(row["from"] for row in rows if row["lane"] == name)
-        high = max(row["to"] for row in rows if row["lane"] == name)
-        left = low > middle
-        layers.append(
-            draw.over([{"at": low if left else high, "lane": name}])
-            .mark_text(align="right" if left else "left", baseline="middle", dx=-5 if left else 5)
-            .encode(
-                x=alt.X("at:T", **{**x, "axis": None}), y=alt.Y("lane:N", sort=names), text="lane:N"
-            )
-        )
-    return layers
-
-
-def _between(first: str, last: str) -> timedelta:
-    return datetime.fromisoformat(last) - datetime.fromisoformat(first)
-
-
-def _wall(moment: datetime, zone: str) -> str:
-    # The chart's axis is told "UTC" and given local wall time: the renderer knows no other zones.
-    return words.local(moment, zone).strftime("%Y-%m-%dT%H:%M:%SZ")

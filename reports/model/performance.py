@@ -59,11 +59,20 @@ class DeploymentMark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncidentSpan:
-    """The time an incident was open; end None while it still is."""
+    """One incident on the timeline.
+
+    Parameters
+    ----------
+    began
+        Start of the first bad window.
+    start, end
+        When it was opened, and when it ended; None while it lasts.
+    """
 
     id: str
     family: Family
     severity: str
+    began: datetime
     start: datetime
     end: datetime | None
 

@@ -76,7 +76,9 @@ def strip(session: Session, model: str, windows: Collection[Window]) -> DriftStr
             select(row.column_name)
             .where(*about)
             .group_by(row.column_name)
-            .order_by(badness, func.max(func.coalesce(row.effect, -1.0)).desc(), row.column_name)
+            .order_by(
+                badness.desc(), func.max(func.coalesce(row.effect, -1.0)).desc(), row.column_name
+            )
         )
         .scalars()
         .all()

@@ -100,6 +100,7 @@ def spans(session: Session, model: str, start: datetime, end: datetime) -> tuple
             id=str(found.id),
             family=Family(found.family),
             severity=found.severity,
+            began=found.started_at,
             start=found.opened_at or found.detected_at,
             end=_end(found),
         )

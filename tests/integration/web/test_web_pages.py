@@ -45,6 +45,8 @@ def test_a_models_page_shows_its_decay_its_broken_feed_and_its_versions(
     assert "Beyond the limit in 5 of 20 windows, first 13 Jun 2013." in html
     assert "Version 2 took over on 18 Jun 2013." in html
     assert "wind_gust: beyond its limit in 3 of 20 windows, first 7 Jun 2013, last 9 Jun" in html
+    assert html.index("visib: beyond its limit in 5") < html.index("wind_gust: beyond its limit")
+    assert html.index("wind_gust: beyond its limit") < html.index("carrier: within its limit")
     assert "quarantined" in html
     assert "labels still coming in" in html
 
