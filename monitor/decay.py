@@ -136,4 +136,5 @@ def _measurement(subject: Subject, found: Performance, reference: Reference) -> 
 def _interval(found: Performance) -> str:
     if found.lower is None or found.upper is None:
         return ""
-    return f" (95 %: {found.lower:.4f} to {found.upper:.4f})"
+    binned = "" if found.binning is None else f", {found.binning:.1g} from binning"
+    return f" (95 %: {found.lower:.4f} to {found.upper:.4f}{binned})"

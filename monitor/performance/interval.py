@@ -29,6 +29,9 @@ class Performance:
         Labelled rows behind it.
     clusters
         Tiles with labelled rows behind the interval.
+    binning
+        How far the value can be from that of the rows because scores are counted in bins; None
+        where it is exact.
     """
 
     metric: str
@@ -37,6 +40,7 @@ class Performance:
     upper: float | None
     labels: int
     clusters: int
+    binning: float | None = None
 
 
 def measure(metric: Metric, tiles: Sequence[Outcomes]) -> Performance:
@@ -90,6 +94,7 @@ def measure(metric: Metric, tiles: Sequence[Outcomes]) -> Performance:
         upper=_finite(min(value + half, metric.bounds[1])),
         labels=int(total.rows),
         clusters=len(labelled),
+        binning=_finite(float(metric.binning(total))) if metric.binning else None,
     )
 
 

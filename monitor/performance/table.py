@@ -59,6 +59,9 @@ class Metric:
         The sums behind it, for the mean of a per-row loss; its interval is that of a ratio.
     bounds
         Least and greatest possible value; intervals end there.
+    binning
+        How far the value can be from that of the rows because scores are counted in bins; None
+        where it is exact.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Metric:
     value: Callable[[Outcomes], NDArray[np.float64]]
     mean_of: MeanOf | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
+    binning: Callable[[Outcomes], NDArray[np.float64]] | None = None
 
 
 METRICS: dict[str, Metric] = {
@@ -92,6 +96,7 @@ METRICS: dict[str, Metric] = {
             tasks=_BINARY,
             higher_is_better=True,
             value=metrics.roc_auc,
+            binning=metrics.tie_bound,
         ),
         Metric(
             name="average_precision",

@@ -80,6 +80,8 @@ def test_other_metrics_are_reported_without_a_limit(evaluate: Evaluate) -> None:
     results = evaluate(flights(START, 1, seed=37)).of(Family.PERFORMANCE)[1:]
     assert {r.measurement.metric for r in results} >= {"roc_auc", "brier", "accuracy"}
     assert all(r.effect is None and r.threshold.upper is None for r in results)
+    (auc,) = [r.reason for r in results if r.measurement.metric == "roc_auc"]
+    assert "from binning" in auc
 
 
 def test_an_empty_window_has_a_volume_and_nothing_else(evaluate: Evaluate) -> None:
