@@ -25,7 +25,8 @@ import pandas as pd
 from evidently import Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
 reference, current = (pd.read_parquet(name) for name in sys.argv[1:3])
-filled = [name for name in reference if reference[name].notna().any() and current[name].notna().any()]
+held = [set(table.columns[table.notna().any()]) for table in (reference, current)]
+filled = [name for name in reference if name in held[0] & held[1]]
 report = Report([DataDriftPreset(), DataSummaryPreset()])
 report.run(current[filled], reference[filled]).save_html(sys.argv[3])
 """

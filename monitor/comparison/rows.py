@@ -18,6 +18,8 @@ from monitor.tables import Table
 _RISE = (0.05, 0.5)
 #: Rows whose hashes are kept at a time; of longer tables, those whose hash falls into one class.
 _HASHES = 1_000_000
+#: Columns that are enough to tell rows apart; reading more at once takes too much memory.
+_HASHED_COLUMNS = 50
 #: Change of the rows on a typical day that is worth a word, and the one that is critical.
 _VOLUME = (0.2, 0.5)
 _USUAL_DAYS = (0.01, 0.99)
@@ -32,8 +34,9 @@ def duplicates(pair: Pair, names: Sequence[str], *, alpha: float) -> QualityFind
     """
     if min(pair.reference.rows, pair.current.rows) < 2:
         return None
-    before, n_before = _copies(pair, pair.reference, names)
-    now, n_now = _copies(pair, pair.current, names)
+    hashed = names[:: -(-len(names) // _HASHED_COLUMNS)]
+    before, n_before = _copies(pair, pair.reference, hashed)
+    now, n_now = _copies(pair, pair.current, hashed)
     if not (n_before and n_now):
         return None
     longer = max(1.0, pair.current.rows / pair.reference.rows)

@@ -19,7 +19,8 @@ SAMPLE_ROWS = 50_000
 _SAMPLE_CELLS = 2_000_000
 _BATCH_CELLS = 1_000_000
 _BATCH_ROWS = 60_000
-_COLUMNS_PER_QUERY = 200
+#: Each column of a Parquet file takes a buffer per thread while it is read.
+_COLUMNS_PER_QUERY = 50
 #: An aggregate of strings takes a block of memory per column and thread from the start.
 _STRINGS_PER_QUERY = 40
 #: Different values of a few-valued column that are counted one by one.

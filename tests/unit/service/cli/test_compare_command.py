@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -90,3 +91,20 @@ def test_the_page_stands_alone_and_escapes_names(tables: tuple[str, str], tmp_pa
 
 def test_a_place_that_cannot_be_written_is_named(tables: tuple[str, str], tmp_path: Path) -> None:
     assert run(["compare", *tables, "--html", str(tmp_path / "none" / "page.html")]) == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("evidently") is not None, reason="Evidently is installed"
+)
+def test_evidently_that_is_not_installed_is_named_with_its_extra(
+    tables: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", *tables, "--evidently", str(tmp_path / "page.html")]) == 1
+    assert "watchkeeper[evidently]" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("evidently") is None, reason="Evidently is an extra")
+def test_evidently_writes_its_page_from_samples(tables: tuple[str, str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run(["compare", *tables, "--evidently", str(page)]) == 0
+    assert page.stat().st_size > 100_000
