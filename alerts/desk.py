@@ -12,7 +12,7 @@ from alerts import events
 from alerts.events import Event
 from alerts.model import Incident, IncidentChange
 from alerts.outbox import Outbox
-from alerts.repository import Incidents
+from alerts.repository import History, Incidents
 from alerts.transitions import apply
 
 _WORDS: Mapping[type[Event], str] = {
@@ -44,6 +44,7 @@ class Desk:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._incidents = Incidents(session)
+        self._history = History(session)
         self._outbox = Outbox(session)
         self.changes: list[IncidentChange] = []
 
@@ -62,7 +63,7 @@ class Desk:
         after = replace(incident, standing=move.standing, updated_at=_later(incident, event.at))
         self._incidents.save(after)
         if not isinstance(event, events.Changed):
-            self._incidents.write_down(
+            self._history.write_down(
                 after,
                 at=event.at,
                 actor=event.actor,

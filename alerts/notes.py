@@ -11,7 +11,7 @@ from alerts import events
 from alerts.desk import Desk
 from alerts.events import Event
 from alerts.model import Incident, IncidentChange
-from alerts.repository import Incidents
+from alerts.repository import History, Incidents
 from monitor.model import Family
 
 #: What a retrain is meant to cure.
@@ -41,9 +41,7 @@ def note(
     desk = Desk(session)
     for incident in open_incidents(session, model, families):
         notes = [
-            entry.reason
-            for entry in Incidents(session).history(incident.id)
-            if entry.event == "noted"
+            entry.reason for entry in History(session).of(incident.id) if entry.event == "noted"
         ]
         if notes[-1:] != [text]:
             desk.handle(incident, events.Noted(at=now, text=text))

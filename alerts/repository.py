@@ -180,6 +180,13 @@ class Incidents:
         query = select(IncidentRow).where(IncidentRow.state.in_(states)).order_by(IncidentRow.id)
         return [_to_incident(row) for row in self._session.scalars(query)]
 
+    def newest(self, *, live: bool, at_most: int = 200) -> list[Incident]:
+        """Return the newest incidents, newest first: those that last, or all."""
+        query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(at_most)
+        if live:
+            query = query.where(IncidentRow.state.in_(LIVE_STATES))
+        return [_to_incident(row) for row in self._session.scalars(query)]
+
     def add(self, incident: Incident) -> Incident:
         """Store a new incident and return it with its number.
 
@@ -205,6 +212,18 @@ class Incidents:
         row = self._session.get_one(IncidentRow, incident_id, with_for_update=True)
         row.destinations = [new if name == old else name for name in row.destinations]
 
+    def _one(self, *conditions: ColumnElement[bool]) -> Incident | None:
+        query = select(IncidentRow).where(*conditions).order_by(IncidentRow.id.desc()).limit(1)
+        row = self._session.scalars(query.with_for_update(), execution_options=_FRESH).one_or_none()
+        return None if row is None else _to_incident(row)
+
+
+class History:
+    """What happened to incidents, entry by entry; nothing is ever changed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
     def write_down(
         self, incident: Incident, *, at: datetime, actor: str, event: str, before: str, reason: str
     ) -> None:
@@ -222,15 +241,10 @@ class Incidents:
             )
         )
 
-    def history(self, incident_id: int) -> list[IncidentEventRow]:
+    def of(self, incident_id: int) -> list[IncidentEventRow]:
         """Return the entries of an incident's history, oldest first."""
         query = select(IncidentEventRow).where(IncidentEventRow.incident_id == incident_id)
         return list(self._session.scalars(query.order_by(IncidentEventRow.id)))
-
-    def _one(self, *conditions: ColumnElement[bool]) -> Incident | None:
-        query = select(IncidentRow).where(*conditions).order_by(IncidentRow.id.desc()).limit(1)
-        row = self._session.scalars(query.with_for_update(), execution_options=_FRESH).one_or_none()
-        return None if row is None else _to_incident(row)
 
 
 def _badness(series: Series) -> tuple[bool, float, str]:

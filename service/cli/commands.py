@@ -34,5 +34,7 @@ COMMANDS = (
     Command("serve", "service.cli.processes", "Answer predictions and log them."),
     Command("worker", "service.cli.processes", "Monitor, alert and retrain."),
     Command("web", "service.cli.processes", "Show the pages."),
+    Command("incidents", "service.cli.incidents", "Show what is wrong, and take it or end it."),
+    Command("silence", "service.cli.silence", "Hold new messages back for a while."),
     Command("slack", "service.cli.slack", "Try the connection to Slack, or stand in for it."),
 )
