@@ -68,7 +68,7 @@ def sentence(column: ColumnComparison) -> str:
     if column.status in (CheckStatus.CRITICAL, CheckStatus.WARNING):
         size = "much" if column.status is CheckStatus.CRITICAL else "noticeably"
         return f"The values are distributed {size} differently: {found}."
-    least = number(column.minimum_detectable_effect)
+    least = number(max(column.minimum_detectable_effect or 0.0, 0.001))
     if column.status is CheckStatus.INSUFFICIENT_DATA:
         return f"Too few rows: a change below PSI {least} would not have been seen."
     if column.p_value_adjusted is not None and column.p_value_adjusted <= 0.05:
