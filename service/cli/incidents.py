@@ -36,15 +36,19 @@ class Which(StrEnum):
 
 
 @app.callback(invoke_without_command=True)
-def incidents(
-    context: typer.Context,
+def incidents(context: typer.Context) -> None:
+    """List what is wrong now; with a command, do something about it."""
+    if context.invoked_subcommand is None:
+        show(Path(os.environ.get("WATCHKEEPER_HOME", "")))
+
+
+@app.command("list")
+def show(
     home: Home = Path(),
     which: Annotated[Which, typer.Option("--show", help="Those that last, or all.")] = Which.LIVE,
     json_file: JsonFile = None,
 ) -> None:
-    """List incidents, the newest first; with a command, do something about one."""
-    if context.invoked_subcommand is not None:
-        return
+    """List incidents, the newest first."""
     service = open_service(home, os.environ)
     with read(service.engine) as session:
         found = Incidents(session).newest(live=which is Which.LIVE)

@@ -41,13 +41,16 @@ def say(app: Any, *words: str) -> str:
     return result.output
 
 
-def test_it_lists_what_is_wrong_now(flights: Any, home: Path) -> None:
-    assert say(incidents.app, "--home", str(home)) == "Nothing is wrong.\n"
+def test_it_lists_what_is_wrong_now(
+    flights: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHKEEPER_HOME", str(home))
+    assert say(incidents.app) == "Nothing is wrong.\n"
     for number in (0, 1):
         flights.day(number, loss=2.0)
 
-    assert "INC-0001" in say(incidents.app, "--home", str(home))
-    (found,) = json.loads(say(incidents.app, "--home", str(home), "--json", "-"))
+    assert "INC-0001" in say(incidents.app, "list")
+    (found,) = json.loads(say(incidents.app, "list", "--json", "-"))
     assert (found["name"], found["family"], found["state"]) == ("INC-0001", "performance", "open")
 
 
@@ -60,7 +63,7 @@ def test_it_acknowledges_judges_and_ends(flights: Any, home: Path) -> None:
     assert flights.incident().state is IncidentState.RESOLVED
     say(incidents.app, "judge", "1", "useful", "--home", str(home))
     assert flights.incident().state is IncidentState.CLOSED
-    assert "INC-0001" in say(incidents.app, "--home", str(home), "--show", "all")
+    assert "INC-0001" in say(incidents.app, "list", "--home", str(home), "--show", "all")
 
 
 def test_it_silences_and_ends_the_silence(flights: Any, home: Path) -> None:
