@@ -15,7 +15,7 @@ from watchkeeper.errors import WatchkeeperError
 
 MODEL = "flights"
 #: Seconds between repeated requests while a model is trained; it needs the processor too.
-PAUSE = 0.05
+PAUSE = 0.2
 
 
 class Asks(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from alerts.model import DeliveryKind, Severity
 from alerts.outbox import DeliveryState
 from alerts.rows import DeliveryRow, IncidentRow
 from monitor.repository import WindowRow
@@ -30,6 +31,11 @@ class Facts:
 
     Parameters
     ----------
+    incidents
+        Those that the owner was told of; ``deliveries`` counts the messages that stand in the
+        channel for it, which are edited in place: one.
+    drift_findings
+        What only the digest would list, and nobody was told at once.
     champion_before, champion_after
         The metric of the first version and of the final one, both on the rows that were served
         after the last promotion; None when nothing was promoted.
@@ -38,6 +44,7 @@ class Facts:
     rows_served: int
     windows: int
     incidents: list[dict[str, Any]]
+    drift_findings: int
     messages_delivered: int
     retrains: int
     retrains_held: int
@@ -90,6 +97,7 @@ def _counts(session: Session, model: str) -> Mapping[str, Any]:
     )
     return {
         "windows": count(WindowRow, WindowRow.evaluated_at.is_not(None)),
+        "drift_findings": count(IncidentRow, IncidentRow.severity == Severity.DIGEST),
         "messages_delivered": sent or 0,
         "retrains": count(RetrainRunRow, RetrainRunRow.trigger != Trigger.FIRST),
         "retrains_held": count(RetrainDecisionRow, RetrainDecisionRow.action == Action.HELD),
@@ -101,12 +109,14 @@ def _incidents(session: Session, model: str) -> list[dict[str, Any]]:
     sent = dict(
         session.execute(
             select(DeliveryRow.incident_id, func.count())
-            .where(DeliveryRow.state == DeliveryState.SENT)
+            .where(DeliveryRow.state == DeliveryState.SENT, DeliveryRow.kind == DeliveryKind.ROOT)
             .group_by(DeliveryRow.incident_id)
         ).all()
     )
     rows = session.scalars(
-        select(IncidentRow).where(IncidentRow.model == model).order_by(IncidentRow.id)
+        select(IncidentRow)
+        .where(IncidentRow.model == model, IncidentRow.severity != Severity.DIGEST)
+        .order_by(IncidentRow.id)
     )
     return [
         {

@@ -205,6 +205,7 @@ def test_each_incident_was_told_once_and_resolved(demo: Demo) -> None:
     assert {row["incident_id"] for row in roots} == {
         row["id"] for row in demo.rows("SELECT id FROM incidents WHERE severity <> 'digest'")
     }
+    assert [found["deliveries"] for found in demo.facts["incidents"]] == [1] * len(roots)
     assert not [found for found in demo.facts["incidents"] if found["resolved_at"] is None]
 
 
