@@ -93,6 +93,10 @@ class Deliverer:
 
     def run_once(self) -> int:
         """Send what may be sent now and return how many messages were handled."""
+        # Asked first because it takes no lock: an idle worker must not keep the others waiting.
+        with read(self._engine) as session:
+            if Outbox(session).is_empty():
+                return 0
         with write(self._engine) as session:
             Outbox(session).expire_leases()
         handled = 0

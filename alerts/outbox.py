@@ -124,6 +124,11 @@ class Outbox:
             if say.kind is DeliveryKind.UPDATE:
                 self._supersede_edits_before(row)
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits and nothing is under way."""
+        waiting = select(DeliveryRow.sequence).where(DeliveryRow.state.in_(UNFINISHED)).limit(1)
+        return self._session.scalars(waiting).first() is None
+
     def lease(
         self, owner: str, *, seconds: float, limits: Limits, transports: Sequence[str]
     ) -> Delivery | None:

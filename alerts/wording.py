@@ -116,7 +116,8 @@ def summarise(family: Family, members: Sequence[Member]) -> str:
     if family is Family.OUTPUT_DRIFT:
         return "the predictions drifted"
     if len(columns) <= 1:
-        return worst.reading.reason.rstrip(".")
+        reason = worst.reading.reason.rstrip(".")
+        return f"{worst.column}: {reason}" if worst.column else reason
     verb = "drifted" if family is Family.INPUT_DRIFT else "broken"
     return f"{len(columns)} columns {verb}: {listed(columns, 6)}"
 
