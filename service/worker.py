@@ -109,7 +109,7 @@ def _tell(session: Session, decision: RetrainDecision) -> None:
         text = f"Retraining: {decision.reason}."
         mitigation_started(session, decision.model, text, now=decision.decided_at)
         return
-    text = f"Retraining is {decision.reason}."
+    text = f"Retraining: {decision.reason}."
     note(session, decision.model, text, now=decision.decided_at)
     if decision.action is Action.HELD:
         note(session, decision.model, text, now=decision.decided_at, families=INPUT)

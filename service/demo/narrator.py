@@ -87,7 +87,7 @@ class Narrator:
             elif row.action == Action.QUEUED:
                 lines.append((row.decided_at, "model", f"Retraining is due: {row.reason}"))
             else:
-                lines.append((row.decided_at, "held", f"A person is called: {row.reason}"))
+                lines.append((row.decided_at, "held", f"Retraining: {row.reason}"))
         return lines
 
     def _runs(self, session: Session) -> list[tuple[datetime, str, str]]:
