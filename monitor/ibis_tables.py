@@ -37,11 +37,18 @@ def fetch(url: str, scheme: str, target: Path, *, rows_per_batch: int) -> None:
     # Each back-end raises errors of its own driver; the border to all of them is here.
     try:
         backend = ibis.connect(address)
-        expression = backend.table(table, database=tuple(database) or None)
-        with expression.to_pyarrow_batches(chunk_size=rows_per_batch) as batches:
-            with pq.ParquetWriter(target, batches.schema) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
+        try:
+            expression = backend.table(table, database=tuple(database) or None)
+            _write(expression, target, rows_per_batch)
+        finally:
+            backend.disconnect()
     except Exception as exc:
         line = (str(exc).splitlines() or [type(exc).__name__])[0]
         raise TableError(f"cannot be read: {line}", table=shown) from exc
+
+
+def _write(table: ibis.Table, target: Path, rows_per_batch: int) -> None:
+    with table.to_pyarrow_batches(chunk_size=rows_per_batch) as batches:
+        with pq.ParquetWriter(target, batches.schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)

@@ -141,8 +141,12 @@ def _kinds(pair: Pair, columns: Sequence[SharedColumn], *, seed: int) -> dict[st
     return kinds
 
 
-def _follow(pair: Pair, expression: str, *, seed: int) -> list[str]:
-    return scan.frequent(pair.tables, pair.reference, expression, limit=_FOLLOWED, seed=seed)
+def _follow(
+    pair: Pair, expression: str, *, seed: int, limit: int = _FOLLOWED, whole: bool = False
+) -> list[str]:
+    """Return the reference's most frequent values, from a sample unless from the whole of it."""
+    rows = pair.reference.rows if whole else scan.SAMPLE_ROWS
+    return scan.frequent(pair.tables, pair.reference, expression, rows=rows, limit=limit, seed=seed)
 
 
 def _read_numbers(
@@ -224,16 +228,16 @@ def _read_categories(
         for column in columns
     }
     sides = ((pair.reference, sql_reference), (pair.current, sql_current))
-    many = {
-        name
-        for table, expressions in sides
-        for name, values in scan.distinct(pair.tables, table, expressions).items()
-        if values > scan.MAX_LISTED
-    }
-    listed = {name: _follow(pair, sql_reference[name], seed=seed) for name in sorted(many)}
+    distinct = [scan.distinct(pair.tables, table, sql) for table, sql in sides]
+    listed = {}
+    for name, expression in sql_reference.items():
+        if max(found[name] for found in distinct) > scan.MAX_LISTED:
+            few = distinct[0][name] <= scan.MAX_LISTED
+            limit = 2 * scan.MAX_LISTED if few else _FOLLOWED
+            listed[name] = _follow(pair, expression, limit=limit, seed=seed, whole=few)
     counts = [
         scan.count_categories(
-            pair.tables, table, {name: sql[name] for name in sql if name not in many}
+            pair.tables, table, {name: sql[name] for name in sql if name not in listed}
         )
         | {
             name: scan.count_listed(pair.tables, table, sql[name], values)

@@ -99,10 +99,7 @@ def sample(
     if not expressions:
         return {}
     size = max(2_000, min(SAMPLE_ROWS, _SAMPLE_CELLS // len(expressions)))
-    clause = ""
-    if table.rows > size:
-        share = 100 * size / table.rows
-        clause = f"USING SAMPLE {share:.9f} PERCENT (bernoulli, {seed % 2**31})"
+    clause = _sampled(table, size, seed)
     found: dict[str, Values] = {}
     for group in _groups(list(expressions)):
         parts = [f"{expressions[name]} AS c{i}" for i, name in enumerate(group)]
@@ -114,6 +111,12 @@ def sample(
             column = np.ma.asarray(arrays[f"c{i}"], dtype=np.float64).compressed()
             found[name] = column[~np.isnan(column)]
     return found
+
+
+def _sampled(table: Table, rows: int, seed: int) -> str:
+    if table.rows <= rows:
+        return ""
+    return f"USING SAMPLE {100 * rows / table.rows:.9f} PERCENT (bernoulli, {seed % 2**31})"
 
 
 def count_numbers(
@@ -229,14 +232,11 @@ def distinct(tables: Tables, table: Table, expressions: Mapping[str, str]) -> di
     return found
 
 
-def frequent(tables: Tables, table: Table, expression: str, *, limit: int, seed: int) -> list[str]:
-    """Return the most frequent values of a column in a seeded sample."""
-    share = min(100.0, 100 * SAMPLE_ROWS / max(table.rows, 1))
-    sampled = select(
-        [f"{expression} AS value"],
-        table.source,
-        f"USING SAMPLE {share:.9f} PERCENT (bernoulli, {seed % 2**31})",
-    )
+def frequent(
+    tables: Tables, table: Table, expression: str, *, rows: int, limit: int, seed: int
+) -> list[str]:
+    """Return the most frequent values of a column in a seeded sample of about ``rows`` rows."""
+    sampled = select([f"{expression} AS value"], table.source, _sampled(table, rows, seed))
     query = select(
         ["value"],
         f"({sampled})",

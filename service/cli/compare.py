@@ -68,7 +68,7 @@ def compare(
     fail_on: Annotated[
         FailOn | None, typer.Option(help="Exit with 2 at this verdict or a worse one.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of samples and simulations.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of samples and simulations.")] = 0,
 ) -> None:
     """Compare a current table with a reference, column by column.
 

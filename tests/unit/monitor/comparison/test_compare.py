@@ -390,3 +390,27 @@ def test_a_table_that_is_sampled_for_its_edges_is_still_counted_in_full(tmp_path
     assert found.p_value > 0.001
     assert found.minimum_detectable_effect is not None
     assert found.minimum_detectable_effect < 0.001
+
+
+def test_a_flood_of_new_values_in_a_short_list_is_found(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    reference = pd.DataFrame({"town": [f"town {i}" for i in draw.integers(0, 40, 20_000)]})
+    current = pd.DataFrame({"town": [f"x{i}" for i in range(12_000)]})
+    result = run(tmp_path, reference, current)
+    assert ("town", "unseen_category") in checks(result)
+    assert column(result, "town").status is CheckStatus.CRITICAL
+
+
+def test_a_long_list_is_followed_by_its_most_frequent_values(tmp_path: Path) -> None:
+    def towns(seed: int, shares: list[float]) -> pd.DataFrame:
+        draw = np.random.default_rng(seed)
+        large = draw.choice(["Oslo", "Rome", ""], 40_000, p=shares)
+        return pd.DataFrame(
+            {"town": [name or f"hamlet {draw.integers(0, 30_000)}" for name in large]}
+        )
+
+    result = run(tmp_path, towns(0, [0.4, 0.3, 0.3]), towns(1, [0.4, 0.3, 0.3]))
+    assert (column(result, "town").kind, result.quality) == (ColumnKind.CATEGORICAL, ())
+    assert column(result, "town").status is CheckStatus.OK
+    result = run(tmp_path, towns(0, [0.4, 0.3, 0.3]), towns(1, [0.1, 0.6, 0.3]))
+    assert column(result, "town").status is CheckStatus.CRITICAL
