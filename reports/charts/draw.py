@@ -17,6 +17,7 @@ from reports.charts.palette import PAPER, VARIABLES, theme
 
 VEGA_LITE = "6.4"
 
+_MARK = re.compile(r'<a xlink:href="https://mark\.invalid/(\d+)">')
 _SIZE = re.compile(r'<svg ([^>]*?)width="([\d.]+)" height="([\d.]+)" viewBox="([^"]*)">')
 
 
@@ -49,7 +50,7 @@ def _write_rows(part: Any) -> None:
                 _write_rows(item)
 
 
-def svg(spec: dict[str, Any], *, alt: str, name: str) -> str:
+def svg(spec: dict[str, Any], *, alt: str, name: str, marks: Sequence[tuple[str, str]] = ()) -> str:
     """Return the chart as inline SVG that scales, follows the page's colours and can be read out.
 
     Parameters
@@ -60,11 +61,24 @@ def svg(spec: dict[str, Any], *, alt: str, name: str) -> str:
         What the chart shows, as a finding.
     name
         CSS class of the drawing.
+    marks
+        Address and words of the marks whose ``href`` is ``mark(i)``. They are no stops for the
+        keyboard: what they lead to stands in a table too.
     """
     drawing = _svg(json.dumps(spec, sort_keys=True))
+    drawing = _MARK.sub(lambda found: _anchor(*marks[int(found[1])]), drawing)
     return drawing.replace(
         "<svg ", f'<svg role="img" aria-label="{escape(alt)}" class="{escape(name)}" ', 1
     )
+
+
+def mark(number: int) -> str:
+    """Return the ``href`` that stands for a mark until the drawing is finished."""
+    return f"https://mark.invalid/{number}"
+
+
+def _anchor(address: str, said: str) -> str:
+    return f'<a href="{escape(address)}" tabindex="-1"><title>{escape(said)}</title>'
 
 
 def png(spec: dict[str, Any], *, scale: float = 2.0) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import altair as alt
 
@@ -26,7 +27,8 @@ _BEYOND = {CheckStatus.CRITICAL, CheckStatus.WARNING}
 def timeline_svg(timeline: Timeline, *, width: int = WIDE) -> str:
     """Return the timeline as inline SVG; ``width`` decides how much of it can be labelled."""
     name = "chart narrow" if width < 600 else "chart wide"
-    return draw.svg(_spec(timeline, width), alt=timeline_alt(timeline), name=name)
+    marks = [_mark(timeline, point) for point in timeline.points]
+    return draw.svg(_spec(timeline, width), alt=timeline_alt(timeline), name=name, marks=marks)
 
 
 def timeline_png(timeline: Timeline) -> bytes:
@@ -80,6 +82,16 @@ def _against_limit(point: TimelinePoint) -> str:
     return f", {side} the limit of {words.number(point.limit)}"
 
 
+def _mark(timeline: Timeline, point: TimelinePoint) -> tuple[str, str]:
+    query = urlencode({"window": point.window.start.isoformat()})
+    said = (
+        f"{words.span(point.window, timeline.zone)}: {words.metric_name(timeline.metric)} "
+        f"{_with_interval(point)}, {words.plain(point.status)}; {words.count(point.rows)} rows, "
+        f"{words.count(point.labels)} labels, version {point.version}"
+    )
+    return f"/models/{quote(timeline.model, safe='')}?{query}#features", said
+
+
 def _spec(timeline: Timeline, width: int) -> dict[str, Any]:
     narrow = width < 600
     axis = _NARROW_AXIS_WIDTH if narrow else _AXIS_WIDTH
@@ -123,7 +135,7 @@ def _tick_format(length: timedelta) -> str:
 def _metric(timeline: Timeline, x: dict[str, Any], *, narrow: bool, axis: int) -> Any:
     y = alt.Axis(tickCount=5, minExtent=axis, maxExtent=axis, title=None)
     layers = [*_spans(timeline, x), *_levels(timeline, x, narrow=narrow)]
-    rows = [_row(point, timeline.zone) for point in timeline.points]
+    rows = [_row(point, timeline.zone, number) for number, point in enumerate(timeline.points)]
     # Versions are lines of their own: a promotion is a break, not a rise.
     base = draw.over(rows).encode(x=alt.X("at:T", **x), detail="version:N")
     value = alt.Y("value:Q", scale=alt.Scale(zero=False, nice=True), axis=y)
@@ -135,6 +147,8 @@ def _metric(timeline: Timeline, x: dict[str, Any], *, narrow: bool, axis: int) -
     layers.append(base.mark_line(color=SERIES, strokeWidth=1.5).encode(y=value))
     layers.append(_points(base, value))
     layers += _deployments(timeline, x)
+    # Wider than the points: so that they can be hit.
+    layers.append(base.mark_point(filled=True, opacity=0, size=170).encode(y=value, href="href:N"))
     return alt.layer(*layers)
 
 
@@ -154,11 +168,12 @@ def _points(base: alt.Chart, value: alt.Y) -> Any:
     )
 
 
-def _row(point: TimelinePoint, zone: str) -> dict[str, Any]:
+def _row(point: TimelinePoint, zone: str, number: int) -> dict[str, Any]:
     middle = point.window.start + (point.window.end - point.window.start) / 2
     colour = STATUS[point.status]
     return {
         "at": wall_time(middle, zone),
+        "href": draw.mark(number),
         "version": point.version,
         "value": point.value,
         "lower": point.lower,

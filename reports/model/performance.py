@@ -87,8 +87,9 @@ class Quarantine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeline:
-    """A metric over time with what happened meanwhile."""
+    """A metric of a model over time with what happened meanwhile."""
 
+    model: str
     metric: str
     zone: str
     points: tuple[TimelinePoint, ...]

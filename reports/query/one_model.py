@@ -113,6 +113,7 @@ def _timeline(
         return None
     first, last = points[0].window.start, points[-1].window.end
     return Timeline(
+        model=name,
         metric=metric,
         zone=zone_of(settings),
         points=points,

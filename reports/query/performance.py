@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    column,
+    func,
+    literal,
+    select,
+    values,
+)
+from sqlalchemy.orm import Session, aliased
 
 from monitor.model import CheckStatus
 from monitor.reference_store import ReferenceRow
@@ -25,9 +35,11 @@ from reports.model import (
     WindowRow as ShownWindow,
 )
 from retrain.rows import QuarantinedWindowRow
+from watchkeeper.database import UtcDateTime
 from watchkeeper.window import Window
 
 TREND = 60
+_LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 TIMELINE = 150
 FOUND = (str(CheckStatus.WARNING), str(CheckStatus.CRITICAL), str(CheckStatus.FAILED))
 
@@ -53,9 +65,34 @@ def newest(
     """Return the newest windows of each model, in one query that reads no more than it returns."""
     if not models:
         return {}
-    each = [select(_points(model, metrics.get(model), limit=TREND).subquery()) for model in models]
+    pairs = [(model, metrics.get(model, "")) for model in models]
+    wanted = values(column("model", String), column("metric", String)).data(pairs).cte("wanted")
+    earlier = aliased(WindowRow)
+    since = (
+        select(earlier.window_start)
+        .where(earlier.model == wanted.c.model, earlier.evaluated_at.is_not(None))
+        .order_by(earlier.window_start.desc())
+        .offset(TREND - 1)
+        .limit(1)
+        .correlate(wanted)
+        .scalar_subquery()
+    )
+    window = WindowRow
+    first = literal(_LONG_AGO, UtcDateTime)
+    rows = session.execute(
+        select(*(getattr(window, name) for name in _WINDOW), *_MEASURED)
+        .select_from(wanted)
+        .join(
+            window,
+            and_(
+                window.model == wanted.c.model, window.window_start >= func.coalesce(since, first)
+            ),
+        )
+        .outerjoin(MeasurementRow, _of_window(window, wanted.c.metric))
+        .where(window.evaluated_at.is_not(None))
+    )
     found: dict[str, list[TimelinePoint]] = {}
-    for row in session.execute(union_all(*each)):
+    for row in rows:
         found.setdefault(row.model, []).append(_to_point(row))
     return {model: _newest(points) for model, points in found.items()}
 
@@ -144,29 +181,32 @@ def _points(
         .limit(limit)
         .subquery()
     )
-    row = MeasurementRow
-    on = and_(
-        row.model == window.c.model,
-        row.window_start == window.c.window_start,
-        row.version == window.c.version,
-        row.metric == (metric or ""),
-        row.column_name == "",
-        row.segment == "",
-    )
     return (
-        select(
-            *(window.c[name] for name in _WINDOW),
-            row.value,
-            row.lower,
-            row.upper,
-            row.status.label("verdict"),
-            func.coalesce(row.limit_lower, row.limit_upper).label("metric_limit"),
-        )
-        .select_from(window.outerjoin(row, on))
+        select(*(window.c[name] for name in _WINDOW), *_MEASURED)
+        .select_from(window.outerjoin(MeasurementRow, _of_window(window.c, literal(metric or ""))))
         .order_by(window.c.window_start.desc(), window.c.version.desc())
     )
 
 
+def _of_window(window: Any, metric: ColumnElement[str]) -> ColumnElement[bool]:
+    row = MeasurementRow
+    return and_(
+        row.model == window.model,
+        row.window_start == window.window_start,
+        row.version == window.version,
+        row.metric == metric,
+        row.column_name == "",
+        row.segment == "",
+    )
+
+
+_MEASURED = (
+    MeasurementRow.value,
+    MeasurementRow.lower,
+    MeasurementRow.upper,
+    MeasurementRow.status.label("verdict"),
+    func.coalesce(MeasurementRow.limit_lower, MeasurementRow.limit_upper).label("metric_limit"),
+)
 _WINDOW = (
     "model",
     "window_start",

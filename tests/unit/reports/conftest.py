@@ -90,6 +90,7 @@ def example_timeline(days: int = 100) -> Timeline:
             )
         )
     return Timeline(
+        model="flights",
         metric="roc_auc",
         zone=NEW_YORK,
         points=tuple(points),

@@ -40,6 +40,22 @@ def test_the_timeline_is_wellformed_svg_that_scales_and_follows_the_page(
     assert not any(element.get("style") for element in root.iter())
 
 
+def test_every_window_of_the_timeline_says_its_value_and_leads_to_its_features(
+    timeline: Timeline,
+) -> None:
+    root = Xml.fromstring(charts.timeline_svg(replace(timeline, model="a b/<")))
+    links = [element for element in root.iter() if element.tag.endswith("}a")]
+    assert len(links) == sum(point.value is not None for point in timeline.points)
+    assert links[0].get("href") == (
+        "/models/a%20b%2F%3C?window=2013-06-01T04%3A00%3A00%2B00%3A00#features"
+    )
+    assert links[0].get("tabindex") == "-1"
+    assert links[0][0].text == (
+        "1 Jun 2013: ROC AUC 0.733 (95 % interval 0.719 to 0.747), ok; 600 rows, 600 labels, "
+        "version 1"
+    )
+
+
 def test_the_timeline_is_a_picture_too(timeline: Timeline) -> None:
     assert charts.timeline_png(timeline).startswith(b"\x89PNG")
 
