@@ -66,7 +66,7 @@ class RetrainClaims:
                         RetrainRunRow.state == RunState.QUEUED,
                         or_(RetrainRunRow.trigger == Trigger.MANUAL, ~held),
                     ),
-                    self._abandoned(),
+                    self._to_be_redone(),
                 )
             )
             .order_by(RetrainRunRow.id)
@@ -173,7 +173,7 @@ class RetrainClaims:
     def _expired(self) -> ColumnElement[bool]:
         return and_(RetrainRunRow.state == RunState.RUNNING, RetrainRunRow.lease_until < self._now)
 
-    def _abandoned(self) -> ColumnElement[bool]:
+    def _to_be_redone(self) -> ColumnElement[bool]:
         return and_(self._expired(), RetrainRunRow.attempts < MOST_ATTEMPTS)
 
     def _touch(self, run: RetrainRun, **values: object) -> None:

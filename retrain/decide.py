@@ -125,7 +125,7 @@ def _follow(
     if live is not None and judgement.action is Action.QUEUED:
         reason = f"{judgement.reason}; run {live.id} is {live.state} already"
         judgement = Judgement(action=Action.NOT_DUE, reason=reason)
-    broken = _broken(session, evaluated.model, input_incident_open=input_incident_open)
+    broken = _broken(session, evaluated, situation, input_incident_open=input_incident_open)
     if broken is not None and situation.terms.policy != "never":
         return _hold(session, evaluated, judgement, broken, situation.now)
     Decisions(session).end_hold(evaluated.model, situation.now)
@@ -192,11 +192,14 @@ def _situation(
     )
 
 
-def _broken(session: Session, model: str, *, input_incident_open: bool) -> str | None:
-    newest = PolicyMemory(session).newest(model)
-    for quarantined in Quarantine(session).of(model):
-        if quarantined.window == newest:
-            day = f"{newest.start.day} {newest.start:%B}"
+def _broken(
+    session: Session, evaluated: EvaluatedWindow, situation: Situation, *, input_incident_open: bool
+) -> str | None:
+    newest = PolicyMemory(session).newest(evaluated.model)
+    for quarantined in Quarantine(session).of(evaluated.model):
+        if newest is not None and quarantined.window == newest:
+            local = newest.start.astimezone(situation.terms.zone)
+            day = f"{local.day} {local:%B}"
             return f"the newest window ({day}) is in quarantine ({quarantined.reason})"
     return "an incident of the model's input is open" if input_incident_open else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -113,6 +113,8 @@ class Terms:
         What one attempt costs, in the units of the summed loss.
     fits
         Models that one attempt fits: more than one when it searches for the best window.
+    zone
+        In which days are named.
     """
 
     policy: str
@@ -121,6 +123,7 @@ class Terms:
     cooldown: timedelta
     minimum_labels: int
     fits: int = 1
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,9 +69,10 @@ def make_plan(place: Workplace, run: RetrainRun, settings: ModelSettings, now: d
         if deployment is None:
             raise NotFoundError("deployed version of model", run.model)
         champion = ModelVersions(session).get(run.model, deployment.version)
-        seen_until = _seen_until(session, champion)
+        seen_until, trained_on = _past_of(session, champion)
         away = [quarantined.window for quarantined in Quarantine(session).of(run.model)]
-    rows, data = _rows(place, settings, champion, now)
+    table = table_path(settings, place.home) or trained_on
+    rows, data = _rows(place, settings, champion, table, now)
     rows = outside(rows, away)
     zone = settings.windows.timezone
     search = settings.retrain is not None and settings.retrain.window == "search"
@@ -95,10 +97,13 @@ def make_plan(place: Workplace, run: RetrainRun, settings: ModelSettings, now: d
 
 
 def _rows(
-    place: Workplace, settings: ModelSettings, champion: ModelVersion, now: datetime
+    place: Workplace,
+    settings: ModelSettings,
+    champion: ModelVersion,
+    table: str | None,
+    now: datetime,
 ) -> tuple[Dataset, dict[str, Any]]:
     kinds = {column.name: column.kind for column in champion.schema.columns}
-    table = table_path(settings, place.home)
     if table is None:
         logged, versions = read_lake(place.lake, settings, kinds, after=None, now=now)
         return logged, {"lake": versions}
@@ -109,14 +114,15 @@ def _rows(
     return join(original, logged), {"table": table, "lake": versions}
 
 
-def _seen_until(session: Session, champion: ModelVersion) -> datetime:
-    """Return the instant from which on the champion has seen no row."""
+def _past_of(session: Session, champion: ModelVersion) -> tuple[datetime, str | None]:
+    """Return from when on the champion has seen no row, and the table it was trained on."""
+    data: Mapping[str, Any] = {}
     if champion.training_run_id is not None:
         data = RetrainRuns(session).get(champion.training_run_id).data
-        if "trained_until" in data:
-            return datetime.fromisoformat(data["trained_until"])
-    # Registered by hand: whatever was there at that time may have been trained on.
-    return champion.created_at
+    if "trained_until" not in data:
+        # Registered by hand: whatever was there at that time may have been trained on.
+        return champion.created_at, None
+    return datetime.fromisoformat(data["trained_until"]), data.get("table")
 
 
 def _named(window: Window) -> list[str]:

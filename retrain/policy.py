@@ -83,7 +83,9 @@ def drift(situation: Situation, _argument: str) -> Judgement:
     Kept for comparison: drift alone says little about harm, and concept change does not show in it.
     """
     if situation.windows and situation.windows[-1].drifted:
-        return _due(f"the window of {_day(situation.windows[-1].window.start)} has drifted")
+        return _due(
+            f"the window of {_day(situation.windows[-1].window.start, situation)} has drifted"
+        )
     return _wait("the newest window has not drifted")
 
 
@@ -100,7 +102,7 @@ def excess_loss(situation: Situation, _argument: str) -> Judgement:
         return _wait(f"the first version has no reference level of {terms.metric}")
     excess = accumulate(situation.windows, level=state.level, carried=state.carried)
     cost = attempt_cost(terms)
-    since = "" if excess.since is None else f" since {_day(excess.since)}"
+    since = "" if excess.since is None else f" since {_day(excess.since, situation)}"
     reason = f"{_number(excess.amount)} excess {unit(terms.metric)}{since}, cost {_number(cost)}"
     return _due(reason) if excess.amount > cost else _wait(reason)
 
@@ -123,14 +125,13 @@ def _pause(situation: Situation, judgement: Judgement) -> Judgement:
     allowed = state.attempted_at + cooldown
     again = state.attempted_at + cooldown * min(2**state.useless, LONGEST_PAUSE)
     if situation.now < allowed:
-        return _wait(f"{judgement.reason}; cooling down until {_day(allowed)}")
+        return _wait(f"{judgement.reason}; cooling down until {_day(allowed, situation)}")
     if situation.now < again:
+        useless, day = _useless(state.useless), _day(again, situation)
+        reason = f"escalate: {judgement.reason}, but {useless} (last: run {state.last_run})"
         return Judgement(
             action=Action.ESCALATED,
-            reason=(
-                f"escalate: {judgement.reason}, but {_useless(state.useless)} (last: run "
-                f"{state.last_run}); a person should look, next attempt from {_day(again)}"
-            ),
+            reason=f"{reason}; a person should look, next attempt from {day}",
         )
     return judgement
 
@@ -147,8 +148,9 @@ def _wait(reason: str) -> Judgement:
     return Judgement(action=Action.NOT_DUE, reason=reason)
 
 
-def _day(instant: datetime) -> str:
-    return f"{instant.day} {instant:%B}"
+def _day(instant: datetime, situation: Situation) -> str:
+    local = instant.astimezone(situation.terms.zone)
+    return f"{local.day} {local:%B}"
 
 
 def _number(amount: float) -> str:

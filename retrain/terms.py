@@ -25,6 +25,7 @@ def terms_of(settings: ModelSettings) -> Terms | None:
         cooldown=retrain.cooldown,
         minimum_labels=retrain.minimum_labels,
         fits=fits_of(retrain.window),
+        zone=settings.windows.timezone,
     )
 
 

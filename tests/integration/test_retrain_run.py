@@ -313,7 +313,7 @@ def test_a_better_challenger_is_promoted_with_its_evidence(world: World, deploye
     assert (line.decided_by, line.reason) == ("watchkeeper", ended.reason)
     assert reference.end - reference.start == 8 * DAY
     assert state(deployed) == PolicyState(
-        model="flights", level=0.4, attempted_at=NOW, last_run=ended.id
+        model="flights", level=settings().tolerance.limit(0.4), attempted_at=NOW, last_run=ended.id
     )
 
 
@@ -499,6 +499,21 @@ def test_a_run_of_a_model_that_is_gone_fails_with_a_reason(
     assert worker.run_next(NOW) is None
 
 
+def test_a_run_has_not_ended_when_its_end_cannot_be_passed_on(
+    world: World, deployed: Engine
+) -> None:
+    def fail(_session: Session, _run: RetrainRun, _text: str) -> None:
+        raise ConnectionError("the other room is away")
+
+    queued = queue(deployed, settings())
+    worker = RetrainWorker(place=place(world, deployed, announce=fail), models={})
+    with pytest.raises(ConnectionError):
+        worker.run_next(NOW)
+
+    with read(deployed) as session:
+        assert RetrainRuns(session).get(queued.id).state is RunState.RUNNING
+
+
 WORKER = """
 import sys
 from datetime import datetime
@@ -519,42 +534,54 @@ tests.run(world, engine, tests.settings(), lease=1.0, progress=slow)
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("step", ["training the challenger", "judging it on"])
-def test_a_killed_run_is_taken_up_again_and_promotes_once(
-    world: World,
-    deployed: Engine,
-    database_url: str,
-    tmp_path: Path,
-    step: str,
+def test_a_run_killed_before_its_end_is_taken_up_again_and_promotes_once(
+    world: World, deployed: Engine, database_url: str, tmp_path: Path
 ) -> None:
     queue(deployed, settings(), automatic=True)
-    script = tmp_path / "worker.py"
+    kill_worker(world, database_url, tmp_path, at="judging it on")
+
+    promotes_once(world, deployed)
+
+
+@pytest.mark.crash
+def test_a_run_killed_while_its_code_runs_is_taken_up_again_and_promotes_once(
+    world: World, deployed_sqlite: Engine, sqlite_url: str, tmp_path: Path
+) -> None:
+    queue(deployed_sqlite, settings(), automatic=True)
+    kill_worker(world, sqlite_url, tmp_path, at="training the challenger")
+
+    promotes_once(world, deployed_sqlite)
+
+
+def kill_worker(world: World, url: str, folder: Path, *, at: str) -> None:
+    script = folder / "worker.py"
     script.write_text(
         WORKER.format(
             paths=[str(Path(__file__).parent)],
             module=Path(__file__).stem,
             home=str(world.home),
             champion=world.champion,
-            url=database_url,
+            url=url,
         )
     )
     worker = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     assert worker.stdout is not None
     with worker.stdout:
         for line in worker.stdout:
-            if line.startswith(step):
+            if line.startswith(at):
                 break
         worker.send_signal(signal.SIGKILL)
         worker.wait()
-    assert run(world, deployed, settings()) is None  # the lease still holds
 
-    outcome = wait_for(lambda: run(world, deployed, settings()))
+
+def promotes_once(world: World, engine: Engine) -> None:
+    outcome = wait_for(lambda: run(world, engine, settings()))
     assert outcome.promoted, outcome.text
     assert outcome.run.attempts == 2
-    with read(deployed) as session:
+    with read(engine) as session:
         assert [line.version for line in Deployments(session).history("flights")] == [1, 2]
         assert len(ModelVersions(session).of("flights")) == 2
-    assert run(world, deployed, settings()) is None
+    assert run(world, engine, settings()) is None
 
 
 def wait_for(attempt: Callable[[], RetrainOutcome | None]) -> RetrainOutcome:

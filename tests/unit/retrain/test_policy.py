@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -187,6 +188,36 @@ def test_scores_count_by_their_distance_from_one() -> None:
 
 def test_every_policy_of_the_table_is_documented() -> None:
     assert all(policy.__doc__ for policy in POLICIES.values())
+
+
+def test_days_are_named_in_the_zone_of_the_model() -> None:
+    situation = Situation(
+        terms=Terms(
+            policy="excess_loss",
+            metric="log_loss",
+            cost=1,
+            cooldown=DAY,
+            minimum_labels=0,
+            zone=ZoneInfo("Europe/Berlin"),
+        ),
+        state=PolicyState(model="flights", level=LEVEL),
+        windows=(
+            ConsideredWindow(
+                window=Window(
+                    start=datetime(2013, 6, 30, 22, tzinfo=UTC),
+                    end=datetime(2013, 7, 1, 22, tzinfo=UTC),
+                ),
+                version=1,
+                labels=500,
+                loss=0.9,
+                standard_error=0.02,
+            ),
+        ),
+        trained_at=START,
+        now=START + 40 * DAY,
+    )
+
+    assert "since 1 July" in judge(situation).reason
 
 
 def test_one_fit_costs_the_plain_cost() -> None:
