@@ -173,7 +173,7 @@ def make_app(engine: Engine, *, refresh: int | None = None) -> Litestar:
 def make_web(engine: Engine, *, refresh: int | None = None, local_viewer: bool = True) -> Web:
     """Return the parts of the service that the pages need."""
     clock, models = SteppedClock(FIRST + (DAYS + 3) * DAY), {"flights": SETTINGS}
-    actions = Actions(engine=engine, clock=clock, models=models)
+    actions = Actions(engine=engine, clock=clock)
     return Web(
         engine=engine,
         clock=clock,

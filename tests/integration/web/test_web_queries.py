@@ -23,7 +23,8 @@ def statements(engine: Engine) -> Iterator[list[str]]:
     sent: list[str] = []
 
     def hear(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
+        if statement != "BEGIN":
+            sent.append(statement)
 
     event.listen(engine, "before_cursor_execute", hear)
     try:
