@@ -61,7 +61,7 @@ class Limits:
     memory: int
     log: int = 4 * _MIB
     grace: float = 2.0
-    heartbeat: float = 5.0
+    heartbeat: float = 0.5
 
 
 def train(
@@ -84,7 +84,7 @@ def train(
     home
         The project's folder: where the command is looked for and what it is started in.
     alive
-        Called every few seconds; what it raises ends the process and is passed on.
+        Called every half second; what it raises ends the process and is passed on.
 
     Raises
     ------
