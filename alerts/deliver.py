@@ -128,7 +128,7 @@ class Deliverer:
         channel = self._channels[delivery.transport]
         with read(self._engine) as session:
             incident = Incidents(session).get(delivery.incident_id)
-            members = SeriesStore(session).of_incident(delivery.incident_id)
+            roll = SeriesStore(session).roll_call(delivery.incident_id)
             now = database_now(session)
         if incident is None:
             raise LookupError(f"delivery {delivery.id} is about no incident")
@@ -139,7 +139,9 @@ class Deliverer:
             return
         view = View(
             incident=incident,
-            members=[series.as_member() for series in members],
+            members=[series.as_member() for series in roll.worst],
+            firing=roll.lasting,
+            total=roll.members,
             public_url=self._how.public_url,
             interactive=self._how.interactive,
             remark=_remark(delivery, now),

@@ -37,7 +37,9 @@ class View:
     Parameters
     ----------
     members
-        Its series, the worst first.
+        The worst of its series, the worst first.
+    firing, total
+        How many series fire or recover, and how many there are in all.
     public_url
         Where its page is; without one there is no link.
     interactive
@@ -50,6 +52,8 @@ class View:
 
     incident: Incident
     members: Sequence[Member]
+    firing: int = 0
+    total: int = 0
     public_url: str | None = None
     interactive: bool = False
     remark: str = ""
@@ -165,8 +169,7 @@ def _fields(view: View) -> dict[str, Any]:
         share = f"{facts.labels / facts.rows:.0%} arrived" if facts.rows else "none"
         fields.append(("Labels", f"{share} (n={facts.labels:,})"))
     else:
-        broken = sum(in_trouble(member) for member in view.members)
-        fields.append(("Findings", f"{broken} now, {len(view.members)} in all"))
+        fields.append(("Findings", f"{view.firing} now, {view.total} in all"))
         fields.append(("Rows", f"{facts.rows:,} in the newest window"))
     lasted = span(facts.window_end - incident.started_at)
     fields.append(("Started", f"{moment(incident.started_at)} ({lasted} of data)"))
@@ -195,7 +198,7 @@ def _findings(view: View) -> list[dict[str, Any]]:
     else:
         current = [member for member in view.members if in_trouble(member)]
         lines = [_finding(member) for member in current[:_SHOWN_FINDINGS]]
-        hidden = len(current) - _SHOWN_FINDINGS
+        hidden = view.firing - len(lines)
         title = "*Findings*, worst first"
     if not lines:
         return []

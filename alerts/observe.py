@@ -34,9 +34,9 @@ from alerts.model import (
 from alerts.policy import AlertPolicy, policy_of
 from alerts.repository import Incidents, SeriesStore, Watches
 from alerts.rules import severity_of
-from alerts.series import Series
+from alerts.series import RollCall, Series
 from alerts.settle import is_held_back, settle
-from alerts.wording import columns_of, summarise
+from alerts.wording import summarise
 from monitor.model import EvaluatedWindow, Family
 from watchkeeper.model_settings import ModelSettings
 
@@ -166,18 +166,18 @@ class _Case:
         if incident is None:
             return
         self._attach(loose, incident)
-        members = SeriesStore(self.session).of_incident(incident.id)
-        incident = self._describe(incident, members)
+        roll = SeriesStore(self.session).roll_call(incident.id)
+        broken = [series for series in [*ours, *loose] if series.is_firing]
+        incident = self._describe(incident, roll, broken)
         if loose and not fresh:
-            firing = sum(series.is_firing for series in members)
-            incident = self.desk.handle(incident, events.Joined(at=self.now, members=firing))
+            incident = self.desk.handle(incident, events.Joined(at=self.now, members=roll.lasting))
         settle(
             self.desk,
             incident,
-            members,
+            roll,
             policy=self.policy,
             now=self.now,
-            held_back=is_held_back(self.session, incident, members, self.now),
+            held_back=is_held_back(self.session, incident, self.now),
             changed=family in self.followed.judged,
         )
 
@@ -223,22 +223,22 @@ class _Case:
         attached = [replace(series, incident_id=incident.id) for series in loose]
         SeriesStore(self.session).save(attached)
 
-    def _describe(self, incident: Incident, members: Sequence[Series]) -> Incident:
+    def _describe(self, incident: Incident, roll: RollCall, broken: Iterable[Series]) -> Incident:
         """Write the newest facts into the incident; an older window has no newer facts."""
         family = incident.family
         newer = self.evaluated.window.start >= incident.facts.window_start
         facts = incident.facts
         if newer and family in self.followed.judged:
             facts = facts_of(self.evaluated, family)
-        shown = [series.as_member() for series in members]
-        columns = dict.fromkeys([*incident.columns, *columns_of(shown)])
+        shown = [series.as_member() for series in roll.worst]
+        columns = dict.fromkeys([*incident.columns, *roll.columns])
         # Once nothing is broken any more, the line keeps saying what was.
-        speaks = family is Family.PERFORMANCE or any(each.is_firing for each in members)
-        summary = summarise(family, shown) if shown and speaks else incident.summary
+        speaks = bool(shown) and (family is Family.PERFORMANCE or roll.lasting > 0)
+        summary = summarise(family, shown, roll.columns) if speaks else incident.summary
         described = replace(incident, facts=facts, columns=tuple(columns), summary=summary)
         Incidents(self.session).save(described)
-        severity = self._severity(family, [each for each in members if each.is_firing])
-        raised = events.Raised(at=self.now, severity=severity, members=len(members))
+        severity = self._severity(family, broken)
+        raised = events.Raised(at=self.now, severity=severity, members=roll.lasting)
         return self.desk.handle(described, raised)
 
     def _severity(self, family: Family, series: Iterable[Series]) -> Severity:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -27,13 +27,15 @@ from alerts.model import (
 )
 from alerts.rows import IncidentEventRow, IncidentRow, SeriesRow, WatchRow
 from alerts.rules import KEEP, Judged, Phase, Track
-from alerts.series import Series
+from alerts.series import RollCall, Series
 from monitor.model import EvaluatedWindow, Family
 from monitor.upsert import upsert
 from watchkeeper.errors import NotFoundError
 
 # Rows are written past the session's memory of them; a read must not be answered from there.
 _FRESH = {"populate_existing": True}
+_LASTING = (SeriesState.FIRING, SeriesState.RECOVERING)
+_WORST = 12
 _STANDING = tuple(item.name for item in fields(Standing))
 
 
@@ -125,12 +127,49 @@ class SeriesStore:
         rows = self._session.scalars(query, execution_options=_FRESH)
         return {row.key: _to_series(row) for row in rows}
 
-    def of_incident(self, incident_id: int) -> list[Series]:
-        """Return the members of an incident, the worst first."""
-        query = select(SeriesRow).where(SeriesRow.incident_id == incident_id)
+    def roll_call(self, incident_id: int) -> RollCall:
+        """Count the members of an incident and name the worst; they may be tens of thousands."""
+        ours = SeriesRow.incident_id == incident_id
+        counts = self._session.execute(
+            select(SeriesRow.state, SeriesRow.evaluability, func.count())
+            .where(ours)
+            .group_by(SeriesRow.state, SeriesRow.evaluability)
+        ).all()
+        lasting = SeriesRow.state.in_(_LASTING)
+        columns = self._session.scalars(
+            select(SeriesRow.column)
+            .where(ours, lasting, SeriesRow.column.is_not(None))
+            .group_by(SeriesRow.column)
+            .order_by(func.max(SeriesRow.effect).desc(), SeriesRow.column)
+        ).all()
+        worst = self._session.scalars(
+            select(SeriesRow)
+            .where(ours)
+            .order_by(lasting.desc(), SeriesRow.effect.desc(), SeriesRow.column, SeriesRow.key)
+            .limit(_WORST),
+            execution_options=_FRESH,
+        ).all()
+
+        return RollCall(
+            members=sum(count for _, _, count in counts),
+            firing=sum(count for state, _, count in counts if state == SeriesState.FIRING),
+            lasting=sum(count for state, _, count in counts if state in _LASTING),
+            quiet=sum(
+                count
+                for state, can, count in counts
+                if (state, can) == (SeriesState.OK, Evaluability.OK)
+            ),
+            columns=tuple(column for column in columns if column is not None),
+            worst=tuple(_to_series(row) for row in worst),
+        )
+
+    def firing_in(self, incident_id: int) -> list[Series]:
+        """Return every member of an incident that fires or recovers."""
+        query = select(SeriesRow).where(
+            SeriesRow.incident_id == incident_id, SeriesRow.state.in_(_LASTING)
+        )
         rows = self._session.scalars(query, execution_options=_FRESH)
-        members = [_to_series(row) for row in rows]
-        return sorted(members, key=_badness)
+        return [_to_series(row) for row in rows]
 
     def save(self, series: Collection[Series]) -> None:
         """Write series, new or known."""
@@ -247,10 +286,6 @@ class History:
         return list(self._session.scalars(query.order_by(IncidentEventRow.id)))
 
 
-def _badness(series: Series) -> tuple[bool, float, str]:
-    return (not series.is_firing, -(series.reading.effect or 0.0), series.column or "")
-
-
 def _series_values(series: Series) -> dict[str, Any]:
     same = ("key", "model", "slot", "check", "metric", "column", "segment", "since", "incident_id")
     return {
@@ -263,6 +298,7 @@ def _series_values(series: Series) -> dict[str, Any]:
         "judged": [judged.to_json() for judged in series.track.judged],
         "trimmed_before": series.track.trimmed_before,
         "reading": series.reading.to_dict(),
+        "effect": series.reading.effect or 0.0,
     }
 
 

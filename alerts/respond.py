@@ -64,13 +64,13 @@ def snooze(
         raise ConflictError(f"expected one of {', '.join(events.CONDITIONS)}, got {condition!r}")
     if condition is not None and until is None:
         until = latest
-    effects = [series.reading.effect for series in SeriesStore(session).of_incident(incident_id)]
+    worst = SeriesStore(session).roll_call(incident_id).worst_effect
     event = events.Snoozed(
         at=now,
         actor=actor,
         until=until,
         condition=condition,
-        effect=max((effect for effect in effects if effect is not None), default=None),
+        effect=worst or None,
     )
     return Desk(session).handle(Incidents(session).lock(incident_id), event)
 

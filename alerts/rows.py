@@ -48,7 +48,10 @@ class SeriesRow(Base):
     judged: Mapped[list[Any]] = mapped_column(JSON)
     trimmed_before: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
     reading: Mapped[dict[str, Any]] = mapped_column(JSON)
-    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
+    effect: Mapped[float] = mapped_column(Float, default=0.0)
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+
+    __table_args__ = (Index("ix_series_members", "incident_id", "state", "effect"),)
 
 
 class IncidentRow(Base):

@@ -53,3 +53,35 @@ class Series:
             since=self.since,
             reading=self.reading,
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollCall:
+    """The members of an incident, counted; only the worst are named.
+
+    Parameters
+    ----------
+    members, firing, lasting, quiet
+        How many there are, fire now, fire or recover, and are known to be well.
+    columns
+        In trouble, the worst first.
+    worst
+        The worst dozen.
+    """
+
+    members: int
+    firing: int
+    lasting: int
+    quiet: int
+    columns: tuple[str, ...]
+    worst: tuple[Series, ...]
+
+    @property
+    def all_quiet(self) -> bool:
+        """Whether every member is known to be well; so it is when there is none left."""
+        return self.quiet == self.members
+
+    @property
+    def worst_effect(self) -> float:
+        """How bad the worst is that still fires, in units of its limit."""
+        return max((each.reading.effect or 0.0 for each in self.worst if each.is_firing), default=0)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from alerts import events
 from alerts.desk import Desk
-from alerts.model import Evaluability, Incident, IncidentState, SeriesState
+from alerts.model import Incident, IncidentState
 from alerts.policy import AlertPolicy
-from alerts.repository import Incidents
-from alerts.series import Series
+from alerts.repository import Incidents, SeriesStore
+from alerts.series import RollCall
 from alerts.silences import Silences
 from alerts.silencing import is_silenced
 from monitor.model import Family
@@ -28,9 +27,7 @@ _INHIBITORS: dict[Family, tuple[Family, ...]] = {
 }
 
 
-def is_held_back(
-    session: Session, incident: Incident, members: Sequence[Series], now: datetime
-) -> bool:
+def is_held_back(session: Session, incident: Incident, now: datetime) -> bool:
     """Tell whether an incident is not to be told yet: inhibited by another, or silenced.
 
     An open incident of the same model may explain it already; one that people have not been told
@@ -38,7 +35,8 @@ def is_held_back(
     """
     if incident.state is not IncidentState.PENDING:
         return False
-    if is_silenced(members, Silences(session).active(now), now):
+    silences = Silences(session).active(now)
+    if silences and is_silenced(SeriesStore(session).firing_in(incident.id), silences, now):
         return True
     families = _INHIBITORS.get(incident.family, ())
     if not families:
@@ -50,7 +48,7 @@ def is_held_back(
 def settle(
     desk: Desk,
     incident: Incident,
-    members: Sequence[Series],
+    roll: RollCall,
     *,
     policy: AlertPolicy,
     now: datetime,
@@ -63,44 +61,35 @@ def settle(
     ----------
     held_back
         Whether nobody is to be told of it yet.
-    members
-        All series of the incident; none when a new version reads none of their columns.
     changed
         Whether a new window has said something about it.
     """
     before = incident.standing.revision
-    reason = _wakes(incident, members, judged=changed)
+    reason = _wakes(incident, roll, judged=changed)
     if reason is not None:
         incident = desk.handle(incident, events.Woken(at=now, reason=reason))
-    firing = [series for series in members if series.is_firing]
-    if any(series.state is SeriesState.FIRING for series in firing):
-        incident = desk.handle(incident, events.Breached(at=now, members=len(firing)))
-    if not firing:
+    if roll.firing:
+        incident = desk.handle(incident, events.Breached(at=now, members=roll.lasting))
+    if not roll.lasting:
         incident = desk.handle(incident, events.Cleared(at=now))
     due = now >= incident.detected_at + policy.group_wait
     if incident.state is IncidentState.PENDING and due and not held_back:
-        incident = desk.handle(incident, events.NotifyDue(at=now, members=len(firing)))
-    if all(_is_quiet(series) for series in members):
+        incident = desk.handle(incident, events.NotifyDue(at=now, members=roll.lasting))
+    if roll.all_quiet:
         incident = desk.handle(incident, events.HoldElapsed(at=now, hold=policy.hold))
     if changed and incident.standing.revision == before:
         incident = desk.handle(incident, events.Changed(at=now))
     return incident
 
 
-def _wakes(incident: Incident, members: Sequence[Series], *, judged: bool) -> str | None:
+def _wakes(incident: Incident, roll: RollCall, *, judged: bool) -> str | None:
     """Return why a snoozed incident must be heard of again, or None."""
     standing = incident.standing
     if standing.state is not IncidentState.SNOOZED:
         return None
-    effects = [series.reading.effect or 0.0 for series in members if series.is_firing]
-    worst = max(effects, default=0.0)
+    worst = roll.worst_effect
     if standing.snoozed_effect is not None and worst >= _WORSE * standing.snoozed_effect > 0:
         return f"it is {worst / standing.snoozed_effect - 1:.0%} worse"
     if standing.snooze_condition == events.NEXT_LABELS and judged:
         return "new labels are in"
     return None
-
-
-def _is_quiet(series: Series) -> bool:
-    known = series.track.evaluability is Evaluability.OK
-    return known and series.state is SeriesState.OK

@@ -36,14 +36,13 @@ def sweep(
             after = max(policy.close_after, policy.reopen)
             desk.handle(incident, events.Aged(at=now, after=after))
             continue
-        members = SeriesStore(session).of_incident(incident.id)
         settle(
             desk,
             _expire(desk, incident, now),
-            members,
+            SeriesStore(session).roll_call(incident.id),
             policy=policy,
             now=now,
-            held_back=is_held_back(session, incident, members, now),
+            held_back=is_held_back(session, incident, now),
             changed=False,
         )
     return desk.changes

@@ -96,21 +96,22 @@ def listed(names: Sequence[str], at_most: int) -> str:
     return f"{shown} and {hidden} more" if hidden > 0 else shown
 
 
-def columns_of(members: Sequence[Member]) -> list[str]:
-    """Return the columns that are in trouble, worst first, each once."""
-    firing = [member for member in members if in_trouble(member)] or list(members)
-    return list(dict.fromkeys(member.column for member in firing if member.column))
-
-
 def in_trouble(member: Member) -> bool:
     """Tell whether a member still fires."""
     return member.state in (SeriesState.FIRING, SeriesState.RECOVERING)
 
 
-def summarise(family: Family, members: Sequence[Member]) -> str:
-    """Return what is wrong, in one line, the worst first; members must not be empty."""
+def summarise(family: Family, members: Sequence[Member], columns: Sequence[str]) -> str:
+    """Return what is wrong, in one line.
+
+    Parameters
+    ----------
+    members
+        The worst of them, the worst first; at least one.
+    columns
+        All that are in trouble, the worst first.
+    """
     worst = members[0]
-    columns = columns_of(members)
     if family is Family.PERFORMANCE:
         return f"{metric_name(worst.metric)} {against_limit(worst)}"
     if family is Family.OUTPUT_DRIFT:

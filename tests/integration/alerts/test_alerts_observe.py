@@ -334,3 +334,21 @@ def test_two_models_that_read_one_broken_source_share_an_incident(
     with read(engine) as session:
         assert open_incidents(session, "gates") == [incident]
         assert len(session.scalars(select(IncidentRow)).all()) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_storm_from_one_source_is_one_incident_and_a_handful_of_messages(
+    tell: Callable[..., Any],
+) -> None:
+    columns = [f"column_{number}" for number in range(60)]
+    fleet = [tell(f"model{n}", source={"table": "lake/*.parquet"}) for n in range(12)]
+    for story in fleet:
+        story.columns = columns
+        story.day(0, broken=columns, drifted=dict.fromkeys(columns, 9.0))
+
+    told = [row for row in fleet[0].deliveries() if row.kind != "update"]
+    (root, *replies) = told
+    assert (root.kind, root.priority) == ("root", 0)
+    assert len(replies) <= 4
+    notified = [each for each in fleet[0].incidents() if each.standing.notified]
+    assert [each.family for each in notified] == [Family.DATA_CONTRACT]

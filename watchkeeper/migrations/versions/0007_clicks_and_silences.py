@@ -39,3 +39,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("clicks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_clicks_incident_id"), ["incident_id"], unique=False)
+
+    with op.batch_alter_table("series", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("effect", sa.Float(), nullable=False, server_default="0"))
+        batch_op.drop_index(batch_op.f("ix_series_incident_id"))
+        batch_op.create_index("ix_series_members", ["incident_id", "state", "effect"], unique=False)
+    with op.batch_alter_table("series", schema=None) as batch_op:
+        batch_op.alter_column("effect", server_default=None)
