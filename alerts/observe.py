@@ -166,7 +166,7 @@ class _Case:
         if incident is None:
             return
         self._attach(loose, incident)
-        roll = SeriesStore(self.session).roll_call(incident.id)
+        roll = SeriesStore(self.session).roll_call(incident.id, clear_below=self.policy.clear_ratio)
         broken = [series for series in [*ours, *loose] if series.is_firing]
         incident = self._describe(incident, roll, broken)
         if loose and not fresh:

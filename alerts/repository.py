@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -127,13 +127,24 @@ class SeriesStore:
         rows = self._session.scalars(query, execution_options=_FRESH)
         return {row.key: _to_series(row) for row in rows}
 
-    def roll_call(self, incident_id: int) -> RollCall:
-        """Count the members of an incident and name the worst; they may be tens of thousands."""
+    def roll_call(self, incident_id: int, *, clear_below: float = 0.8) -> RollCall:
+        """Count the members of an incident and name the worst; they may be tens of thousands.
+
+        Parameters
+        ----------
+        clear_below
+            Share of its limit below which a member is well.
+        """
         ours = SeriesRow.incident_id == incident_id
+        is_quiet = and_(
+            SeriesRow.state == SeriesState.OK,
+            SeriesRow.evaluability == Evaluability.OK,
+            SeriesRow.effect < clear_below,
+        )
         counts = self._session.execute(
-            select(SeriesRow.state, SeriesRow.evaluability, func.count())
+            select(SeriesRow.state, is_quiet, func.count())
             .where(ours)
-            .group_by(SeriesRow.state, SeriesRow.evaluability)
+            .group_by(SeriesRow.state, is_quiet)
         ).all()
         lasting = SeriesRow.state.in_(_LASTING)
         columns = self._session.scalars(
@@ -154,11 +165,7 @@ class SeriesStore:
             members=sum(count for _, _, count in counts),
             firing=sum(count for state, _, count in counts if state == SeriesState.FIRING),
             lasting=sum(count for state, _, count in counts if state in _LASTING),
-            quiet=sum(
-                count
-                for state, can, count in counts
-                if (state, can) == (SeriesState.OK, Evaluability.OK)
-            ),
+            quiet=sum(count for _, quiet, count in counts if quiet),
             columns=tuple(column for column in columns if column is not None),
             worst=tuple(_to_series(row) for row in worst),
         )

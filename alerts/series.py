@@ -62,7 +62,7 @@ class RollCall:
     Parameters
     ----------
     members, firing, lasting, quiet
-        How many there are, fire now, fire or recover, and are known to be well.
+        How many there are, fire now, fire or recover, and were well in the newest window.
     columns
         In trouble, the worst first.
     worst

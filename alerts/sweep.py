@@ -39,7 +39,7 @@ def sweep(
         settle(
             desk,
             _expire(desk, incident, now),
-            SeriesStore(session).roll_call(incident.id),
+            SeriesStore(session).roll_call(incident.id, clear_below=policy.clear_ratio),
             policy=policy,
             now=now,
             held_back=is_held_back(session, incident, now),

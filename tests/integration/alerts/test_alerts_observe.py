@@ -110,6 +110,18 @@ def test_it_resolves_in_place_after_three_clear_windows_and_the_hold(flights: An
     assert flights.kinds() == ["root", "update", "reply"]
 
 
+def test_it_is_not_called_resolved_on_a_bad_day(flights: Any) -> None:
+    for number in range(2):
+        flights.day(number, loss=2.0)
+    for number in range(2, 5):
+        flights.day(number)
+    flights.day(5, loss=0.95)
+    assert flights.incident().state is S.RECOVERING
+    flights.day(6)
+
+    assert flights.incident().state is S.RESOLVED
+
+
 def test_time_alone_resolves_what_has_cleared(flights: Any) -> None:
     for number in range(2):
         flights.day(number, loss=2.0)
