@@ -23,9 +23,10 @@
   });
 
   document.addEventListener("htmx:after:request", (event) => {
-    const status = event.detail?.ctx?.response?.status ?? 200;
+    const response = event.detail?.ctx?.response;
+    const status = response?.raw?.status ?? response?.status ?? 200;
     if (status < 400) say("on", "live");
-    else say("off", "not refreshed");
+    else say("off", status === 401 ? "signed out" : "not refreshed");
   });
 
   document.addEventListener("htmx:error", () => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import altair as alt
@@ -96,14 +96,13 @@ def lane_chart(
 
 
 def _lane_names(rows: list[dict[str, str]], x: dict[str, Any], names: list[str]) -> list[Any]:
-    # The name stands once in each lane, on the side of its bars where there is room.
-    first, last = x["scale"].domain
-    middle = (datetime.fromisoformat(first) + (_between(first, last) / 2)).isoformat()
+    # The name stands once in each lane, on the side of its bars where there is more room.
+    first, last = (datetime.fromisoformat(each) for each in x["scale"].domain)
     layers = []
     for name in names:
         low = min(row["began"] for row in rows if row["lane"] == name)
         high = max(row["to"] for row in rows if row["lane"] == name)
-        left = low > middle
+        left = datetime.fromisoformat(low) - first > last - datetime.fromisoformat(high)
         layers.append(
             draw.over([{"at": low if left else high, "lane": name}])
             .mark_text(align="right" if left else "left", baseline="middle", dx=-5 if left else 5)
@@ -112,10 +111,6 @@ def _lane_names(rows: list[dict[str, str]], x: dict[str, Any], names: list[str])
             )
         )
     return layers
-
-
-def _between(first: str, last: str) -> timedelta:
-    return datetime.fromisoformat(last) - datetime.fromisoformat(first)
 
 
 def wall_time(moment: datetime, zone: str) -> str:

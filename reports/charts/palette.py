@@ -44,7 +44,8 @@ def theme() -> dict[str, Any]:
         "aria": False,
         "background": "transparent",
         "font": FONT,
-        "padding": 2,
+        # The reader's font may be wider than the one that was measured with.
+        "padding": {"left": 2, "top": 2, "right": 18, "bottom": 2},
         "view": {"stroke": None},
         "axis": {
             "domain": False,

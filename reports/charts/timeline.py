@@ -232,10 +232,7 @@ def _steps(timeline: Timeline, field: str) -> list[dict[str, Any]]:
 
 
 def _spans(timeline: Timeline, x: dict[str, Any]) -> list[alt.Chart]:
-    rows = [
-        {"from": row["began"], "to": row["to"], "colour": row["colour"]}
-        for row in lanes_of(timeline)
-    ]
+    rows = lanes_of(timeline)
     if not rows:
         return []
     return [

@@ -102,7 +102,7 @@ def facts(row: RetrainRunRow | None) -> tuple[tuple[str, str], ...]:
     """Return what a run was given, by name."""
     if row is None:
         return ()
-    known: dict[str, Any] = {"asked for by": row.requested_by, "seed": row.seed, **row.data}
+    known: dict[str, Any] = {"asked for by": row.requested_by, "seed": str(row.seed), **row.data}
     return tuple(
         (words.sentence(words.plain(name)), _fact(value))
         for name, value in known.items()

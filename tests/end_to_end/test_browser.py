@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from sqlalchemy import Engine
 
 from service.server import Server
@@ -19,6 +19,7 @@ from watchkeeper.database import write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 PAGES = ("/", "/models/flights", "/incidents?state=all", "/incidents/1", "/runs", "/runs/1")
+_BROKEN = "<main id=main>broken</main>"
 PHONE = {"width": 360, "height": 740}
 
 pytestmark = [
@@ -159,6 +160,22 @@ def test_a_refresh_brings_news_and_keeps_place_focus_and_open_parts(
     assert page.locator("details[open]").count() == 1
     assert page.locator("#live").inner_text() == "live"
     assert visit.complaints == []
+
+
+def test_a_failed_refresh_keeps_the_page_and_says_so_until_it_works_again(visit: Visit) -> None:
+    page = visit.to("/models/flights")
+    live = page.locator("#live")
+    failures: tuple[tuple[Callable[[Route], None], str], ...] = (
+        (lambda route: route.fulfill(status=503, body=_BROKEN), "not refreshed"),
+        (lambda route: route.fulfill(status=401, body=_BROKEN), "signed out"),
+        (lambda route: route.abort(), "no connection"),
+    )
+    for fail, said in failures:
+        page.route("**/models/flights", fail)
+        expect(live).to_have_text(said)
+        assert page.locator("h1").inner_text() == "flights"
+        page.unroute_all()
+        expect(live).to_have_text("live")
 
 
 def test_every_page_can_be_read_without_scripts(browser: Browser, url: str) -> None:

@@ -40,6 +40,22 @@ def test_the_timeline_is_wellformed_svg_that_scales_and_follows_the_page(
     assert not any(element.get("style") for element in root.iter())
 
 
+def test_the_timeline_is_shaded_from_the_first_bad_window_to_the_end(timeline: Timeline) -> None:
+    def shades(drawn: Timeline) -> list[str]:
+        root = Xml.fromstring(charts.timeline_svg(drawn))
+        paths = [
+            e.get("d", "") for e in root.iter() if e.get("fill-opacity", e.get("opacity")) == "0.07"
+        ]
+        return [d for d in paths if d]
+
+    one = replace(timeline, incidents=timeline.incidents[:1], quarantined=())
+    (shade,) = shades(one)
+    later = replace(one.incidents[0], began=one.incidents[0].start)
+    (shorter,) = shades(replace(one, incidents=(later,)))
+    assert float(shade[1:].split(",")[0]) < float(shorter[1:].split(",")[0])
+    assert shades(replace(one, incidents=())) == []
+
+
 def test_every_window_of_the_timeline_says_its_value_and_leads_to_its_features(
     timeline: Timeline,
 ) -> None:
