@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 200
 _LOOK_AFTER = 2.0
-_LOOKUPS = 2
+_LOOKUPS = 3
 _LATE = 120.0
 _LONGEST_BACK_OFF = 300.0
 _BROKEN_WAIT = 60.0
@@ -51,7 +51,8 @@ class Delivering:
     interactive
         Whether somebody listens to the buttons.
     look_after
-        Seconds before the first and between the look-ups of a message that may have arrived.
+        Seconds before the first look-up of a message that may have arrived; each further one
+        waits twice as long, for a call that timed out may still take effect.
     """
 
     lease: float = 30.0
@@ -192,7 +193,7 @@ class Deliverer:
             self._give_back(
                 delivery,
                 DeliveryState.AMBIGUOUS,
-                after=self._how.look_after,
+                after=self._how.look_after * 2 ** (delivery.lookups + 1),
                 lookups=delivery.lookups + 1,
             )
             return False

@@ -78,6 +78,7 @@ def test_what_cleared_in_the_meantime_is_told_to_nobody(flights: Any) -> None:
     assert flights.deliveries() == []
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_one_finding_outside_the_silence_speaks_for_all(flights: Any) -> None:
     add(flights, column="temp")
     flights.day(0, broken=("temp", "dewp"))
@@ -85,6 +86,7 @@ def test_one_finding_outside_the_silence_speaks_for_all(flights: Any) -> None:
     assert flights.incident(Family.DATA_CONTRACT).state is S.OPEN
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_two_silences_may_cover_it_together(flights: Any) -> None:
     add(flights, column="temp")
     add(flights, column="dewp")
@@ -93,6 +95,7 @@ def test_two_silences_may_cover_it_together(flights: Any) -> None:
     assert flights.incident(Family.DATA_CONTRACT).state is S.PENDING
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_preview_shows_what_the_silence_would_cover(flights: Any) -> None:
     flights.day(0, broken=("temp", "dewp"))
     with read(flights.engine) as session:
@@ -101,6 +104,7 @@ def test_the_preview_shows_what_the_silence_would_cover(flights: Any) -> None:
     assert [series.column for series in covered] == ["temp"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_silence_that_is_ended_holds_nothing_back(flights: Any) -> None:
     made = add(flights)
     with write(flights.engine) as session:
@@ -125,6 +129,7 @@ def test_a_silence_without_reason_or_end_is_refused(flights: Any, wrong: Any, pr
         add(flights, **wrong)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_there_is_nothing_to_end(flights: Any) -> None:
     with pytest.raises(NotFoundError, match="no silence '7'"), write(flights.engine) as session:
         Silences(session).end(7, now=FIRST)

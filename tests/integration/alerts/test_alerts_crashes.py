@@ -67,8 +67,8 @@ def slack() -> Iterator[StandIn]:
 @pytest.fixture
 def worker(engine: Engine, slack: StandIn) -> Callable[[str], Deliverer]:
     def make(owner: str) -> Deliverer:
-        client = make_client("xoxb-test", base_url=slack.base_url, timeout=1)
-        how = Delivering(limits=UNLIMITED, look_after=0.0, lease=3.0, call=1.0)
+        client = make_client("xoxb-test", base_url=slack.base_url)
+        how = Delivering(limits=UNLIMITED, look_after=0.0)
         return Deliverer(engine, {"slack": SlackChannel(client)}, owner=owner, how=how)
 
     return make

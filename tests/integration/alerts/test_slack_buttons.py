@@ -37,6 +37,7 @@ SECRET = "stand-in-signing-secret"
 FIRST = datetime(2013, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 S = IncidentState
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Desk:
@@ -112,6 +113,7 @@ def test_acknowledge_takes_the_incident_and_says_so(desk: Desk, flights: Any) ->
     assert reply["text"] == "Acknowledged by ada."
 
 
+@ON_SQLITE
 def test_the_second_to_acknowledge_is_told_who_was_first(desk: Desk, flights: Any) -> None:
     desk.click("ack")
     assert desk.click("ack", user="U0BOB") == 200
@@ -129,6 +131,7 @@ def test_the_second_to_acknowledge_is_told_who_was_first(desk: Desk, flights: An
         ("worse", 14 * DAY, "25 % worse"),
     ],
 )
+@ON_SQLITE
 def test_snooze_has_an_end(
     desk: Desk, flights: Any, choice: str, until: timedelta, condition: str | None
 ) -> None:
@@ -140,6 +143,7 @@ def test_snooze_has_an_end(
     assert standing.snooze_condition == condition
 
 
+@ON_SQLITE
 def test_a_snooze_ends_by_its_time(desk: Desk, flights: Any) -> None:
     desk.click("snooze", value=f"{flights.incident().id}.1.1h")
     with write(desk.engine) as session:
@@ -150,6 +154,7 @@ def test_a_snooze_ends_by_its_time(desk: Desk, flights: Any) -> None:
     assert change.after is S.OPEN
 
 
+@ON_SQLITE
 def test_a_snooze_ends_with_the_next_labels(desk: Desk, flights: Any) -> None:
     desk.click("snooze", value=f"{flights.incident().id}.1.labels")
     flights.day(2, loss=None, mature=False)
@@ -159,6 +164,7 @@ def test_a_snooze_ends_with_the_next_labels(desk: Desk, flights: Any) -> None:
     assert flights.incident().state is S.OPEN
 
 
+@ON_SQLITE
 def test_a_snooze_ends_when_it_gets_a_quarter_worse(desk: Desk, flights: Any) -> None:
     desk.click("snooze", value=f"{flights.incident().id}.1.1d")
     flights.day(2, loss=2.4)
@@ -169,6 +175,7 @@ def test_a_snooze_ends_when_it_gets_a_quarter_worse(desk: Desk, flights: Any) ->
     assert "30% worse" in [row.text for row in flights.deliveries() if row.kind == "reply"][-1]
 
 
+@ON_SQLITE
 def test_not_useful_is_kept_as_a_verdict(desk: Desk, flights: Any) -> None:
     desk.click("noise")
 
@@ -222,7 +229,7 @@ HOSTILE: list[tuple[str, Callable[[dict[str, str], bytes], tuple[dict[str, str],
 ]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("spoil", "status"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE]
 )
@@ -238,7 +245,7 @@ def test_a_hostile_request_is_refused(desk: Desk, flights: Any, spoil: Any, stat
     assert flights.incident().state is S.OPEN
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 @pytest.mark.parametrize("age", [-301, 301])
 def test_a_stale_or_future_request_is_refused(desk: Desk, age: int) -> None:
     body = _request(desk.slack)
@@ -247,7 +254,7 @@ def test_a_stale_or_future_request_is_refused(desk: Desk, age: int) -> None:
     assert desk.slack.clicks.send(body, headers=headers) == 401
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 @pytest.mark.parametrize(
     "payload",
     [
