@@ -158,6 +158,11 @@ class Service:
         return RetrainWorker(place=self.workplace, models=self.models)
 
     @cached_property
+    def actions(self) -> Actions:
+        """What a person may set in motion."""
+        return Actions(engine=self.engine, clock=self.clock)
+
+    @cached_property
     def _shipping(self) -> threading.Lock:
         # A batch belongs to one pass from its first line to its last.
         return threading.Lock()
@@ -183,15 +188,14 @@ class Service:
     def web_app(self) -> Any:
         """Return the application of the pages and the read API."""
         server = self.settings.server
-        actions = Actions(engine=self.engine, clock=self.clock, models=self.models)
         web = Web(
             engine=self.engine,
             clock=self.clock,
             models=lambda: self.models,
             authorise=self._authorise,
             local_viewer=server.host in {"127.0.0.1", "::1", "localhost"},
-            acknowledge=actions.acknowledge,
-            roll_back=actions.roll_back,
+            acknowledge=self.actions.acknowledge,
+            roll_back=self.actions.roll_back,
             secure=(server.public_url or "").startswith("https://"),
             public_host=public_host(server.public_url),
             version=importlib.metadata.version("watchkeeper"),

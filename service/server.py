@@ -30,6 +30,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=30,
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)

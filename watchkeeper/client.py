@@ -169,6 +169,7 @@ class Client:
     def _send(self, place: str, body: bytes) -> tuple[int | None, Any, float]:
         """Send one request; status None when there was no answer."""
         connection = self._connection()
+        reused = connection.sock is not None
         try:
             connection.request("POST", place, body, self._headers)
             response = connection.getresponse()
@@ -178,6 +179,9 @@ class Client:
             raise ConfigurationError(f"the server's certificate is refused: {exc}") from exc
         except (OSError, http.client.HTTPException) as exc:
             connection.close()
+            if reused and not isinstance(exc, TimeoutError):
+                # The server has closed what was idle; under the same ids a repeat adds nothing.
+                return self._send(place, body)
             return None, {"detail": f"{self._address.netloc}: {type(exc).__name__}: {exc}"}, 0.0
         self._idle.append(connection)
         try:

@@ -34,7 +34,12 @@ COMMANDS = (
     Command("serve", "service.cli.processes", "Answer predictions and log them."),
     Command("worker", "service.cli.processes", "Monitor, alert and retrain."),
     Command("web", "service.cli.processes", "Show the pages."),
+    Command("versions", "service.cli.versions", "List the versions of a model."),
+    Command("rollback", "service.cli.versions", "Serve an earlier version again."),
+    Command("retrain", "service.cli.versions", "Ask for a new version now."),
     Command("incidents", "service.cli.incidents", "Show what is wrong, and take it or end it."),
     Command("silence", "service.cli.silence", "Hold new messages back for a while."),
+    Command("token", "service.cli.token", "Issue and revoke access tokens."),
+    Command("db", "service.cli.db", "Bring the database to this release's schema."),
     Command("slack", "service.cli.slack", "Try the connection to Slack, or stand in for it."),
 )

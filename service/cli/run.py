@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
+import logging
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ from watchkeeper.errors import WatchkeeperError
 
 DEBUG_VARIABLE = "WATCHKEEPER_DEBUG"
 INTERRUPTED = 130
+_LONG_RUNNING = frozenset({"demo", "up", "serve", "worker", "web"})
 
 _BY_NAME = {command.name: command for command in COMMANDS}
 
@@ -69,7 +71,16 @@ def _options(
 
 def main() -> None:
     """Run the command that this process was started with."""
-    sys.exit(run(sys.argv[1:]))
+    # Read by OpenMP when it is loaded: threads that spin while they wait starve everybody else.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == INTERRUPTED or not _LONG_RUNNING.isdisjoint(sys.argv[1:2]):
+        # Everything of ours is closed; unwinding the libraries' threads would take a second more.
+        logging.shutdown()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, text
 
 from service.demo.flights import BROKEN_FROM, BROKEN_UNTIL, DATA, ZONE
 from serving.artifact import TRUSTED_TYPES, load
+from watchkeeper.registry.artifacts import Artifacts
 
 pytestmark = pytest.mark.xdist_group("demo")
 WATCHKEEPER = Path(sys.executable).with_name("watchkeeper")
@@ -85,8 +86,7 @@ def log_loss(rows: pd.DataFrame) -> np.ndarray:
 def promised_level(demo: Demo) -> float:
     """Log loss of version 1 on the newest fifth of the training period, computed here anew."""
     sha = demo.rows("SELECT artifact_sha256 FROM model_versions WHERE version = 1")[0]
-    artifacts = demo.home / "artifacts"
-    folder = next(p for p in artifacts.rglob(sha["artifact_sha256"] + "*") if p.is_dir())
+    folder = Artifacts(demo.home / "artifacts").open(sha["artifact_sha256"])
     model = load(folder, None, TRUSTED_TYPES)
     train = pq.read_table(DATA / "flights_train.parquet").to_pandas()
     labelled = train[train["late"].notna()].sort_values("timestamp")

@@ -84,6 +84,17 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_id(server: Server) -> N
     assert headers["Authorization"] == "Bearer t"
 
 
+def test_a_connection_that_the_server_has_closed_meanwhile_is_no_failure(server: Server) -> None:
+    answer: Reply = (200, {"predictions": []}, {})
+    server.replies = [answer, None, answer]
+    with Client(server.url, patience=0.0) as client:
+        client.predict("flights", [{"prediction_id": "a", "features": {}}])
+        client.predict("flights", [{"prediction_id": "b", "features": {}}])
+
+    sent = [body["records"][0]["prediction_id"] for _, body, _ in server.requests]
+    assert sent == ["a", "b", "b"]
+
+
 def test_many_records_go_in_several_requests_and_errors_name_the_right_one(server: Server) -> None:
     problem = {"detail": "…", "errors": [{"record": 7, "field": "features.a", "expected": "no"}]}
     server.replies = [answers(*[str(i) for i in range(1000)]), (422, problem, {})]
