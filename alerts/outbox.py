@@ -110,7 +110,7 @@ class Outbox:
                 transport=destination.partition(":")[0],
                 kind=say.kind,
                 revision=incident.standing.revision,
-                priority=self._priority(incident, say, destination),
+                priority=_priority(self._session, incident, say, destination),
                 text=say.text,
                 mention=say.mention,
                 broadcast=say.broadcast,
@@ -244,22 +244,6 @@ class Outbox:
         )
         self._change(older, state=DeliveryState.SUPERSEDED, superseded_by=row.sequence)
 
-    def _priority(self, incident: Incident, say: Say, destination: str) -> int:
-        """Return 0 for a destination's first waiting page, 1 for other pages, more for the rest."""
-        if say.kind is DeliveryKind.UPDATE:
-            return 4
-        page = incident.severity is Severity.PAGE
-        if say.kind is DeliveryKind.ROOT and page:
-            ahead = select(DeliveryRow.sequence).where(
-                DeliveryRow.destination == destination,
-                DeliveryRow.priority <= 1,
-                DeliveryRow.state.in_(UNFINISHED),
-            )
-            return 0 if self._session.scalars(ahead.limit(1)).first() is None else 1
-        if page and say.mention:
-            return 1
-        return 2 if say.kind is DeliveryKind.ROOT else 3
-
     def _to_delivery(self, row: DeliveryRow) -> Delivery:
         thread = and_(
             DeliveryRow.incident_id == row.incident_id,
@@ -326,3 +310,20 @@ def _next(now: float, limits: Limits, transports: Sequence[str]) -> Select[Deliv
         .limit(1)
         .with_for_update(of=DeliveryRow, skip_locked=True)
     )
+
+
+def _priority(session: Session, incident: Incident, say: Say, destination: str) -> int:
+    """Return 0 for a destination's first waiting page, 1 for other pages, more for the rest."""
+    if say.kind is DeliveryKind.UPDATE:
+        return 4
+    page = incident.severity is Severity.PAGE
+    if say.kind is DeliveryKind.ROOT and page:
+        ahead = select(DeliveryRow.sequence).where(
+            DeliveryRow.destination == destination,
+            DeliveryRow.priority <= 1,
+            DeliveryRow.state.in_(UNFINISHED),
+        )
+        return 0 if session.scalars(ahead.limit(1)).first() is None else 1
+    if page and say.mention:
+        return 1
+    return 2 if say.kind is DeliveryKind.ROOT else 3

@@ -107,7 +107,10 @@ def _user_info(workspace: Workspace, given: Arguments) -> dict[str, Any]:
 
 
 def _upload_url(workspace: Workspace, given: Arguments) -> dict[str, Any]:
-    key = workspace.add_file(_required(given, "filename"))
+    name = _required(given, "filename")
+    with workspace.changed:
+        key = f"F{len(workspace.files):08d}"
+        workspace.files[key] = {"id": key, "name": name, "content": b"", "shared": False}
     return {"file_id": key, "upload_url": f"{given['_origin']}/upload/{key}"}
 
 

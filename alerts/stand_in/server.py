@@ -126,7 +126,7 @@ class StandIn:
 
     def answer(self, method: str, given: Mapping[str, Any], token: str) -> dict[str, Any]:
         """Return what Slack would answer to a call, ``ok`` and all."""
-        refusal = self._refusal(method, token)
+        refusal = _refusal(self, method, token)
         if refusal is not None:
             return {"ok": False, "error": refusal}
         try:
@@ -134,15 +134,6 @@ class StandIn:
         except RefusedError as exc:
             detail = {"response_metadata": {"messages": [exc.detail]}} if exc.detail else {}
             return {"ok": False, "error": exc.error, **detail}
-
-    def _refusal(self, method: str, token: str) -> str | None:
-        if not token:
-            return "not_authed"
-        if self.revoked:
-            return "token_revoked"
-        if method in self.scopes_missing:
-            return "missing_scope"
-        return None if method in METHODS else "unknown_method"
 
 
 class _Server(ThreadingHTTPServer):
@@ -159,7 +150,9 @@ class _Server(ThreadingHTTPServer):
         """Stay silent: callers that hang up are what this server is for."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Replying(BaseHTTPRequestHandler):
+    """Reads bodies and writes replies."""
+
     server: _Server
     protocol_version = "HTTP/1.1"
     server_version = "stand-in"
@@ -167,6 +160,38 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Keep no log; the workspace is the ledger."""
 
+    def _throttle(self, retry_after: str | None) -> None:
+        headers = {} if retry_after is None else {"Retry-After": retry_after}
+        body = json.dumps({"ok": False, "error": "ratelimited"}).encode()
+        self._reply(body, "application/json", status=429, headers=headers)
+
+    def _body(self) -> bytes:
+        length = int(self.headers.get("Content-Length") or 0)
+        return self.rfile.read(min(length, _MAX_BODY))
+
+    def _reply_json(self, answer: Mapping[str, Any]) -> None:
+        self._reply(json.dumps(answer).encode(), "application/json; charset=utf-8")
+
+    def _reply(
+        self,
+        body: bytes,
+        kind: str,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        length: int | None = None,
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Cache-Control", "no-store")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Handler(_Replying):
     def do_GET(self) -> None:
         """Serve the page, its data, its events, and API calls by GET."""
         path = urlsplit(self.path).path
@@ -243,11 +268,6 @@ class _Handler(BaseHTTPRequestHandler):
         if kind in (FaultKind.DROP, FaultKind.HANG, FaultKind.TRUNCATED, FaultKind.RESET):
             self.close_connection = True
 
-    def _throttle(self, retry_after: str | None) -> None:
-        headers = {} if retry_after is None else {"Retry-After": retry_after}
-        body = json.dumps({"ok": False, "error": "ratelimited"}).encode()
-        self._reply(body, "application/json", status=429, headers=headers)
-
     def _arguments(self) -> dict[str, Any]:
         query = parse_qs(urlsplit(self.path).query)
         given: dict[str, Any] = {name: values[-1] for name, values in query.items()}
@@ -260,10 +280,6 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(given.get(name), str):
                 given[name] = json.loads(given[name])
         return given
-
-    def _body(self) -> bytes:
-        length = int(self.headers.get("Content-Length") or 0)
-        return self.rfile.read(min(length, _MAX_BODY))
 
     def _origin(self) -> str:
         return self.server.stand_in.url.rstrip("/")
@@ -310,23 +326,12 @@ class _Handler(BaseHTTPRequestHandler):
             except OSError:
                 return
 
-    def _reply_json(self, answer: Mapping[str, Any]) -> None:
-        self._reply(json.dumps(answer).encode(), "application/json; charset=utf-8")
 
-    def _reply(
-        self,
-        body: bytes,
-        kind: str,
-        *,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-        length: int | None = None,
-    ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.send_header("Cache-Control", "no-store")
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+def _refusal(stand_in: StandIn, method: str, token: str) -> str | None:
+    if not token:
+        return "not_authed"
+    if stand_in.revoked:
+        return "token_revoked"
+    if method in stand_in.scopes_missing:
+        return "missing_scope"
+    return None if method in METHODS else "unknown_method"

@@ -166,13 +166,6 @@ class Workspace:
         with self.changed:
             return copy.deepcopy(self.room(channel).edits.get(ts, []))
 
-    def add_file(self, name: str) -> str:
-        """Make room for a file and return its ID."""
-        with self.changed:
-            key = f"F{len(self.files):08d}"
-            self.files[key] = {"id": key, "name": name, "content": b"", "shared": False}
-            return key
-
     def _open(self, channel: str) -> Room:
         room = self.room(channel)
         if room.archived:
