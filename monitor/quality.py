@@ -111,16 +111,13 @@ def unseen_category(pair: Pair) -> Finding | None:
 
 
 def out_of_range(pair: Pair) -> Finding | None:
-    """Find numbers that lie outside the reference by more than its whole width."""
+    """Find numbers that lie outside all that was seen by more than its whole width."""
     current, reference = pair.current, pair.reference
     if current.kind is not ColumnKind.NUMERICAL or reference.minimum is None:
         return None
     limit = wilson_limit(0.0, reference.values, upper=True)
     share = current.far / current.values if current.values else 0.0
-    text = (
-        f"{current.far} of {current.values} values are far outside "
-        f"{reference.minimum:g} to {reference.maximum:g}"
-    )
+    text = f"{current.far} of {current.values} values are far outside the range seen in training"
     return _judge_share("out_of_range", share, current.values, limit, text)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from monitor.edges import fit_bins
+from monitor.edges import ColumnBins, fit_bins
 from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
@@ -73,6 +73,7 @@ def fit_reference(
     y_pred: Any,
     y_pred_proba: Any = None,
     y_true: Any = None,
+    seen: Mapping[str, tuple[float, float]] | None = None,
 ) -> Reference:
     """Fit the reference of a version on rows that it was not trained on.
 
@@ -90,6 +91,9 @@ def fit_reference(
         gives none.
     y_true
         The label of each row, null where there is none; None when there are no labels at all.
+    seen
+        Smallest and largest finite value of columns in training: what the model has seen there is
+        within range, though the rows of the reference, being newer and fewer, may not show it.
 
     Raises
     ------
@@ -101,7 +105,8 @@ def fit_reference(
     outputs = {"y_pred": y_pred, "y_pred_proba": y_pred_proba, "y_true": y_true}
     rows = rows_of(frame, schema, timestamps=timestamps, **outputs)
     watched = [*schema.columns, output_column(schema, scored=y_pred_proba is not None)]
-    bins = ProfileBins(columns=fit_bins(rows, watched), task=schema.task, classes=schema.classes)
+    fitted = {name: _widen(bins, seen, name) for name, bins in fit_bins(rows, watched).items()}
+    bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes)
     tiles = profile_table(rows, bins, settings)
     windows = _whole_windows(tiles, settings)
     whole = Profile.merge(tiles.values(), bins.layout)
@@ -119,6 +124,15 @@ def fit_reference(
         },
         habits=learn_habits([Profile.merge(window, bins.layout) for window in windows], whole),
     )
+
+
+def _widen(
+    bins: ColumnBins, seen: Mapping[str, tuple[float, float]] | None, name: str
+) -> ColumnBins:
+    if not seen or name not in seen or bins.minimum is None or bins.maximum is None:
+        return bins
+    low, high = seen[name]
+    return replace(bins, minimum=min(bins.minimum, low), maximum=max(bins.maximum, high))
 
 
 def profile_frame(

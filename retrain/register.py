@@ -60,6 +60,7 @@ def prepare(
         y_pred=prediction.y_pred,
         y_pred_proba=prediction.y_pred_proba,
         y_true=held_out.label,
+        seen=fitted.seen,
     )
     return Candidate(
         fitted=fitted, artifact_sha256=artifacts.put(fitted.artifact), reference=reference

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from retrain.dataset import Dataset
 from retrain.model import RetrainRun
@@ -29,6 +32,8 @@ class Fitted:
         Its folder.
     rows, begins, ends
         What it was trained on: how many rows, and the event times of the first and the last.
+    seen
+        Smallest and largest finite value of each numerical column that it was trained on.
     """
 
     model: LoadedModel
@@ -36,6 +41,7 @@ class Fitted:
     rows: int
     begins: datetime
     ends: datetime
+    seen: Mapping[str, tuple[float, float]]
 
     @property
     def log(self) -> Path:
@@ -90,6 +96,7 @@ class Workshop:
             rows=len(rows),
             begins=rows.timestamps.iloc[0].to_pydatetime(),
             ends=rows.timestamps.iloc[-1].to_pydatetime(),
+            seen=_ranges(rows.features),
         )
 
     def clear(self) -> None:
@@ -111,3 +118,13 @@ class Workshop:
             "trusted": list(self.trusted),
         }
         (folder / CONTEXT_FILE).write_text(json.dumps(order), encoding="utf-8")
+
+
+def _ranges(features: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    numbers = features.select_dtypes("number")
+    finite = numbers.where(np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan)))
+    return {
+        str(name): (float(column.min()), float(column.max()))
+        for name, column in finite.items()
+        if column.notna().any()
+    }

@@ -25,6 +25,7 @@ from retrain.run import RetrainWorker
 from retrain.runner import Limits
 from retrain.workplace import Workplace
 from service.actions import Actions
+from service.slack_buttons import slack_buttons
 from service.web.app import create_app, public_host
 from service.web.context import Web
 from service.web.tokens import Authorise, Role, token_authoriser
@@ -124,7 +125,11 @@ class Service:
             self.engine,
             channels,
             owner=self.name,
-            how=Delivering(public_url=self.settings.server.public_url),
+            how=Delivering(
+                public_url=self.settings.server.public_url,
+                interactive=slack.signing_secret is not None,
+                fallback=None if slack.channel is None else f"slack:{slack.channel}",
+            ),
         )
 
     @cached_property
@@ -200,7 +205,10 @@ class Service:
             public_host=public_host(server.public_url),
             version=importlib.metadata.version("watchkeeper"),
         )
-        return create_app(web, registry=self.registry)
+        buttons = slack_buttons(
+            self.settings.slack, engine=self.engine, clock=self.clock, models=self.models
+        )
+        return create_app(web, registry=self.registry, more=buttons)
 
     @cached_property
     def _authorise(self) -> Authorise:

@@ -73,7 +73,7 @@ class Slack(Section):
     token_file: Path | None = Field(default=None, description="File that holds the bot token.")
     signing_secret: SecretStr | None = Field(
         default=None,
-        description="Proves that a call comes from Slack; nothing reads it yet.",
+        description="Proves that a click comes from Slack; without it messages have no buttons.",
     )
     signing_secret_file: Path | None = Field(
         default=None, description="File that holds the signing secret."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import threading
 import time
@@ -49,7 +50,8 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         _make_project(home, screen)
         stack.enter_context(HomeLock(home))
         configure_logs(file=home / "state" / "watchkeeper.log")
-        slack = stack.enter_context(_slack(variables, screen))
+        stand_in = stack.enter_context(_stand_in(variables, screen))
+        slack = "Slack" if stand_in is None else f"the stand-in Slack at {stand_in.url}"
         clock = SteppedClock(hours[0].start)
         service = open_service(home, variables, clock=clock)
         token = prepare(service)
@@ -59,6 +61,8 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         stack.callback(running.stop)
         running.start()
         url = running.address
+        if stand_in is not None:
+            stand_in.clicks.url = f"{url}/slack/interactions"
         screen.step(f"Serving at {url}; messages go to {slack}")
         screen.step("Replaying June to September through POST /v1/models/flights/predict")
         narrator = Narrator(engine=service.engine, screen=screen)
@@ -84,14 +88,16 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         _sum_up(screen, facts, driver)
         if options.json_file is not None:
             write_json(asdict(facts), options.json_file)
-        if options.once:
-            return facts
-        page = f"{url}/models/{MODEL}"
-        screen.step(f"The pages stay up at {page} and {slack}; Ctrl-C ends the demo")
-        if options.browser:
-            webbrowser.open(page)
-        stop.wait()
+        if not options.once:
+            _stay(options, screen, f"{url}/models/{MODEL}", slack)
+            stop.wait()
     return facts
+
+
+def _stay(options: Options, screen: Screen, page: str, slack: str) -> None:
+    screen.step(f"The pages stay up at {page} and {slack}; Ctrl-C ends the demo")
+    if options.browser:
+        webbrowser.open(page)
 
 
 def _catch_up(running: Running) -> None:
@@ -136,16 +142,22 @@ def _free_port(wanted: int | None, screen: Screen) -> int:
 
 
 @contextmanager
-def _slack(variables: dict[str, str], screen: Screen) -> Iterator[str]:
-    """Give the variables a Slack to talk to, and yield its name for people."""
+def _stand_in(variables: dict[str, str], screen: Screen) -> Iterator[StandIn | None]:
+    """Give the variables a Slack to talk to when they name none."""
     if variables.get(_TOKEN) or variables.get("WATCHKEEPER_SLACK__TOKEN"):
-        yield "Slack"
+        yield None
         return
-    with StandIn(channels={"C0FLIGHTS": "flights"}, users={"U0EXAMPLE": "Sam Reyes"}) as stand_in:
+    secret = secrets.token_hex(16)
+    with StandIn(
+        channels={"C0FLIGHTS": "flights"},
+        users={"U0EXAMPLE": "Sam Reyes"},
+        signing_secret=secret,
+    ) as stand_in:
         variables["WATCHKEEPER_SLACK__TOKEN"] = "xoxb-stand-in"  # noqa: S105  opens nothing
+        variables["WATCHKEEPER_SLACK__SIGNING_SECRET"] = secret
         variables["WATCHKEEPER_SLACK__BASE_URL"] = stand_in.base_url
         screen.step(f"No {_TOKEN} is set: a stand-in for Slack is at {stand_in.url}")
-        yield f"the stand-in Slack at {stand_in.url}"
+        yield stand_in
 
 
 def _sum_up(screen: Screen, facts: Facts, driver: Driver) -> None:

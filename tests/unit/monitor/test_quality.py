@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitor.evaluate import evaluate_window
 from monitor.habits import null_limit, wilson_limit
 from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family
-from monitor.reference import Reference
+from monitor.reference import Reference, fit_reference, profile_frame
+from watchkeeper.window import Window
 
-from .conftest import START, Evaluate, flights
+from .conftest import SETTINGS, START, Evaluate, arguments, flights
 
 
 def bad(evaluated: EvaluatedWindow) -> dict[tuple[str, str | None], CheckResult]:
@@ -75,6 +77,23 @@ def test_another_unit_is_out_of_range_but_a_hot_day_is_not(
     in_metres = bad(evaluate(day.assign(distance=day.distance * 1000)))
     assert in_metres["out_of_range", "distance"].status is CheckStatus.CRITICAL
     assert bad(evaluate(day.assign(distance=day.distance + 1500))) == {}
+
+
+def test_what_the_model_saw_in_training_is_within_range(day: pd.DataFrame) -> None:
+    """A reference is newer and smaller than the training rows: it may know one season only."""
+    summer = flights(START - timedelta(days=30), 30, seed=0)
+    winter = day.assign(wind=day.wind + 200)
+    window = Window(start=START, end=START + timedelta(days=1))
+
+    def found(seen: dict[str, tuple[float, float]]) -> set[tuple[str, str | None]]:
+        known = fit_reference(summer, **arguments(summer), seen=seen)  # type: ignore[arg-type]
+        tiles = profile_frame(winter, known, **arguments(winter))  # type: ignore[arg-type]
+        later = START + timedelta(days=2)
+        evaluated = evaluate_window(window, tiles, known, SETTINGS, version=1, now=later)
+        return set(bad(evaluated))
+
+    assert ("out_of_range", "wind") in found({})
+    assert ("out_of_range", "wind") not in found({"wind": (-10.0, 180.0)})
 
 
 def test_a_stuck_sensor_is_stale_but_a_dry_day_is_a_warning_at_most(
