@@ -54,7 +54,8 @@ def configure_logs(*, file: Path | None = None, level: str = "INFO") -> None:
         old.close()
     root.addHandler(handler)
     root.setLevel(level)
-    logging.getLogger("apscheduler").setLevel("WARNING")
+    for chatty in ("alembic", "apscheduler"):
+        logging.getLogger(chatty).setLevel("WARNING")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Self
 
 from service.running import Role, Running
+from service.server import bind
 from service.start import Say, open_service, prepare, train_missing
 from service.telemetry import configure_logs
 from watchkeeper.home import HomeLock
@@ -28,6 +29,10 @@ def run(
     """
     chosen = frozenset(roles)
     service = open_service(home, environ, changes=lambda settings: _listen_on(settings, port))
+    server = service.settings.server
+    if chosen & {Role.SERVE, Role.WEB}:
+        # A taken port is said before anything is trained.
+        bind(server.host, server.port).close()
     configure_logs()
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal())
@@ -40,6 +45,7 @@ def run(
         running = Running(service=service, roles=chosen)
         stack.callback(running.stop)
         running.start()
+        stop.listen()
         if running.server is not None:
             say(f"watchkeeper is at {running.server.url} (Ctrl-C ends it)")
             say(f"the administrator's token is in {service.settings.ui.token_file}")
@@ -52,13 +58,13 @@ def run(
 class StopSignal:
     """Turns SIGINT and SIGTERM into an orderly end, as a context manager.
 
-    Before ``wait`` they raise KeyboardInterrupt, so that a start can be broken off at any line;
-    ``wait`` returns on the first, and a second one no longer waits for an orderly end.
+    Before ``listen`` they raise KeyboardInterrupt, so that a start can be broken off at any line;
+    after it ``wait`` returns on the first, and a second one no longer waits for an orderly end.
     """
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._waiting = False
+        self._listening = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -72,13 +78,16 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def listen(self) -> None:
+        """From now on the first signal is what ``wait`` waits for."""
+        self._listening = True
+
     def wait(self) -> None:
-        """Wait for the first signal."""
-        self._waiting = True
+        """Wait for the first signal after ``listen``."""
         self._stop.wait()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._waiting or self._stop.is_set():
+        if not self._listening or self._stop.is_set():
             raise KeyboardInterrupt
         self._stop.set()
 

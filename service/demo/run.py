@@ -89,6 +89,7 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         if options.json_file is not None:
             write_json(asdict(facts), options.json_file)
         if not options.once:
+            stop.listen()
             _stay(options, screen, f"{url}/models/{MODEL}", slack)
             stop.wait()
     return facts

@@ -132,12 +132,13 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
 
 def test_what_was_answered_reaches_the_lake_once_also_after_kill_9(home: Path) -> None:
     with up(home) as running:
-        client = running.client()
-        for number in range(20):
-            client.predict("example", [record(number)])
+        with running.client() as client:
+            for number in range(20):
+                client.predict("example", [record(number)])
         running.process.kill()
     with up(home) as running:
-        running.client().predict("example", [record(20)])
+        with running.client() as client:
+            client.predict("example", [record(20)])
         wait_for(lambda: len(logged(home)) >= 21)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(3) == 0
@@ -190,7 +191,8 @@ def test_a_request_without_a_token_is_refused(home: Path) -> None:
     with up(home) as running:
         host = running.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=30)
-        connection.request("POST", "/v1/models/example/predict", b"{}")
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/v1/models/example/predict", b"{}", headers)
         status = connection.getresponse().status
         connection.close()
 
@@ -200,7 +202,9 @@ def test_a_request_without_a_token_is_refused(home: Path) -> None:
 def test_an_altered_artifact_is_refused_by_its_hash(home: Path) -> None:
     model = next(path for path in (home / "artifacts").rglob("*") if path.name.startswith("model."))
     model.chmod(0o644)
-    model.write_bytes(model.read_bytes()[:-1] + b"\0")
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
     with up(home) as running:
         status, _ = post(running, "/v1/models/example/predict", {"records": [record(1)]})
         host = running.url.removeprefix("http://")
