@@ -25,6 +25,7 @@ from retrain.run import RetrainWorker
 from retrain.runner import Limits
 from retrain.workplace import Workplace
 from service.actions import Actions
+from service.metrics import StateMetrics
 from service.slack_buttons import slack_buttons
 from service.web.app import create_app, public_host
 from service.web.context import Web
@@ -86,7 +87,9 @@ class Service:
     @cached_property
     def registry(self) -> CollectorRegistry:
         """What ``/metrics`` shows."""
-        return CollectorRegistry()
+        registry = CollectorRegistry()
+        registry.register(StateMetrics(self.engine))
+        return registry
 
     @cached_property
     def predictor(self) -> Predictor:
