@@ -106,10 +106,12 @@ def announce(
 
 def _tell(session: Session, decision: RetrainDecision) -> None:
     if decision.action is Action.QUEUED:
-        text = f"Retraining: {decision.reason}."
+        text = f"Retraining is queued: {decision.reason}."
         mitigation_started(session, decision.model, text, now=decision.decided_at)
         return
-    text = f"Retraining: {decision.reason}."
+    reason = decision.reason.removeprefix("escalate: ")
+    escalated = decision.action is Action.ESCALATED
+    text = f"Retraining needs a person: {reason}." if escalated else f"Retraining is {reason}."
     note(session, decision.model, text, now=decision.decided_at)
     if decision.action is Action.HELD:
         note(session, decision.model, text, now=decision.decided_at, families=INPUT)

@@ -87,7 +87,8 @@ class Narrator:
             elif row.action == Action.QUEUED:
                 lines.append((row.decided_at, "model", f"Retraining is due: {row.reason}"))
             else:
-                lines.append((row.decided_at, "held", f"Retraining: {row.reason}"))
+                reason = row.reason.removeprefix("escalate: ")
+                lines.append((row.decided_at, "held", f"Retraining needs a person: {reason}"))
         return lines
 
     def _runs(self, session: Session) -> list[tuple[datetime, str, str]]:
