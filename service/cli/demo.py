@@ -36,7 +36,7 @@ def demo(
 
     A model of late flights is trained and served; the summer of 2013 is replayed against it.
     Messages go to a stand-in for Slack on this machine, or to Slack itself when
-    WATCHKEEPER_SLACK_TOKEN is set.
+    WATCHKEEPER_SLACK_TOKEN and WATCHKEEPER_SLACK_CHANNEL are set.
     """
     options = Options(home=home, once=once, browser=not no_browser, json_file=json_file, port=port)
     run(options, os.environ)

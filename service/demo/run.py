@@ -28,12 +28,13 @@ from service.telemetry import configure_logs
 from service.up import StopSignal
 from watchkeeper.client import Client
 from watchkeeper.clock import SteppedClock
-from watchkeeper.errors import ConflictError
+from watchkeeper.errors import ConfigurationError, ConflictError
 from watchkeeper.home import HomeLock
 
 #: Marks a folder as the demo's own: only such a one is replaced by the next run.
 MARKER = ".watchkeeper-demo"
 _PORT = 8000
+_CHANNEL = "WATCHKEEPER_SLACK_CHANNEL"
 _TOKEN = "WATCHKEEPER_SLACK_TOKEN"  # noqa: S105  the name of a variable
 
 
@@ -47,10 +48,10 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         stop = stack.enter_context(StopSignal())
         variables = dict(environ)
         variables["WATCHKEEPER_SERVER__PORT"] = str(_free_port(options.port, screen))
+        stand_in = stack.enter_context(_stand_in(variables, screen))
         _make_project(home, screen)
         stack.enter_context(HomeLock(home))
         configure_logs(file=home / "state" / "watchkeeper.log")
-        stand_in = stack.enter_context(_stand_in(variables, screen))
         slack = "Slack" if stand_in is None else f"the stand-in Slack at {stand_in.url}"
         clock = SteppedClock(hours[0].start)
         service = open_service(home, variables, clock=clock)
@@ -146,6 +147,10 @@ def _free_port(wanted: int | None, screen: Screen) -> int:
 def _stand_in(variables: dict[str, str], screen: Screen) -> Iterator[StandIn | None]:
     """Give the variables a Slack to talk to when they name none."""
     if variables.get(_TOKEN) or variables.get("WATCHKEEPER_SLACK__TOKEN"):
+        channel = variables.get(_CHANNEL) or variables.get("WATCHKEEPER_SLACK__CHANNEL")
+        if not channel:
+            raise ConfigurationError(f"expected a channel for the demo's messages: set {_CHANNEL}")
+        variables["WATCHKEEPER_MODELS__FLIGHTS__OWNER__CHANNEL"] = channel
         yield None
         return
     secret = secrets.token_hex(16)

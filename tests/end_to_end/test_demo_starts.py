@@ -103,6 +103,19 @@ def test_a_second_run_replaces_the_first_and_two_at_once_are_refused(tmp_path: P
     assert "Replacing the project of the last demo" in said
 
 
+def test_a_token_for_slack_needs_a_channel_too(tmp_path: Path) -> None:
+    environ = ENVIRON | {"WATCHKEEPER_SLACK_TOKEN": "xoxb-secret"}
+    refused = subprocess.run(
+        [WATCHKEEPER, "demo", "--once", "--home", tmp_path / "home", "--port", "0"],
+        env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert refused.returncode == 1
+    assert "WATCHKEEPER_SLACK_CHANNEL" in refused.stderr
+    assert "xoxb-secret" not in refused.stdout + refused.stderr
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_chosen_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
