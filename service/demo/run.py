@@ -43,7 +43,6 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
     screen = Screen(quiet=str(options.json_file) == "-")
     started = time.monotonic()
     home = options.home.absolute()
-    hours = list(replay())
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal())
         variables = dict(environ)
@@ -51,6 +50,7 @@ def run(options: Options, environ: Mapping[str, str]) -> Facts:
         stand_in = stack.enter_context(_stand_in(variables, screen))
         _make_project(home, screen)
         stack.enter_context(HomeLock(home))
+        hours = list(replay())
         configure_logs(file=home / "state" / "watchkeeper.log")
         slack = "Slack" if stand_in is None else f"the stand-in Slack at {stand_in.url}"
         clock = SteppedClock(hours[0].start)
