@@ -23,7 +23,6 @@ from service.demo.flights import BROKEN_FROM, BROKEN_UNTIL, DATA, ZONE
 from serving.artifact import TRUSTED_TYPES, load
 from watchkeeper.registry.artifacts import Artifacts
 
-pytestmark = pytest.mark.xdist_group("demo")
 WATCHKEEPER = Path(sys.executable).with_name("watchkeeper")
 TOLERATED_RISE = 1.10
 
