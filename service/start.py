@@ -12,7 +12,7 @@ from service.web.tokens import ensure_token_file
 from watchkeeper.clock import Clock, SystemClock
 from watchkeeper.database import read
 from watchkeeper.errors import ConfigurationError
-from watchkeeper.migrations import upgrade
+from watchkeeper.migrations import check, upgrade
 from watchkeeper.model_settings import load_models
 from watchkeeper.registry.repository import Deployments
 from watchkeeper.settings import Settings, load_settings
@@ -51,6 +51,19 @@ def open_service(
     if changes is not None:
         settings = changes(settings)
     return Service(settings=settings, models=models, clock=clock or SystemClock())
+
+
+def open_existing(home: Path, environ: Mapping[str, str]) -> Service:
+    """Open a project whose database is there and of this release, to look at it or change it.
+
+    Raises
+    ------
+    ConfigurationError, DatabaseError
+        The configuration is wrong; there is no database yet, or one of another release.
+    """
+    service = open_service(home, environ)
+    check(service.engine)
+    return service
 
 
 def prepare(service: Service) -> str:

@@ -18,7 +18,7 @@ from alerts.model import Incident, Verdict
 from alerts.repository import Incidents
 from service.cli.options import Home, JsonFile
 from service.output import write_json
-from service.start import open_service
+from service.start import open_existing
 from watchkeeper.database import read, write
 
 app = typer.Typer(add_completion=False)
@@ -49,7 +49,7 @@ def show(
     json_file: JsonFile = None,
 ) -> None:
     """List incidents, the newest first."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with read(service.engine) as session:
         found = Incidents(session).newest(live=which is Which.LIVE)
     if json_file is not None:
@@ -77,7 +77,7 @@ def show(
 @app.command()
 def ack(number: Number, home: Home = Path()) -> None:
     """Tell the others that you are on it."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with write(service.engine) as session:
         done = respond.acknowledge(session, number, getpass.getuser(), now=service.clock.now())
     typer.echo(f"{done.name} is acknowledged by {done.standing.acked_by}")
@@ -90,7 +90,7 @@ def resolve(
     home: Home = Path(),
 ) -> None:
     """End an incident by hand."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with write(service.engine) as session:
         done = respond.end(
             session, number, getpass.getuser(), now=service.clock.now(), reason=reason
@@ -101,7 +101,7 @@ def resolve(
 @app.command()
 def judge(number: Number, verdict: Verdict, home: Home = Path()) -> None:
     """Say what an incident was worth; it counts towards the precision of its rule."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with write(service.engine) as session:
         done = respond.judge(session, number, getpass.getuser(), verdict, now=service.clock.now())
     typer.echo(f"{done.name} was {verdict}")

@@ -14,7 +14,7 @@ from alerts.silences import Silences
 from alerts.silencing import Silence
 from monitor.model import Family
 from service.cli.options import Home
-from service.start import open_service
+from service.start import open_existing
 from watchkeeper.database import read, write
 from watchkeeper.errors import ConflictError
 from watchkeeper.window import parse_duration
@@ -38,7 +38,7 @@ def add(
     dry_run: Annotated[bool, typer.Option(help="Only show what it would cover.")] = False,
 ) -> None:
     """Silence what matches, for at most 30 days."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     now = service.clock.now()
     wanted = Silence(
         model=model,
@@ -63,7 +63,7 @@ def add(
 @app.command("list")
 def show(home: Home = Path()) -> None:
     """List the silences that hold now."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with read(service.engine) as session:
         active = Silences(session).active(service.clock.now())
     for found in active:
@@ -80,7 +80,7 @@ def end(
     home: Home = Path(),
 ) -> None:
     """End a silence now."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with write(service.engine) as session:
         Silences(session).end(number, now=service.clock.now())
     typer.echo(f"silence {number} has ended")

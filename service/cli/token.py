@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.options import Home
-from service.start import open_service
+from service.start import open_existing
 from service.web.tokens import Role, Tokens
 from watchkeeper.database import read, write
 
@@ -24,14 +24,14 @@ Level = Annotated[Role, typer.Option("--role", help="What it allows; each may do
 @app.command()
 def issue(name: Name, home: Home = Path(), role: Level = Role.VIEWER) -> None:
     """Make a token and show it once; only its hash is kept."""
-    with write(open_service(home, os.environ).engine) as session:
+    with write(open_existing(home, os.environ).engine) as session:
         typer.echo(Tokens(session).issue(name, role))
 
 
 @app.command()
 def revoke(name: Name, home: Home = Path()) -> None:
     """End a token at once."""
-    with write(open_service(home, os.environ).engine) as session:
+    with write(open_existing(home, os.environ).engine) as session:
         Tokens(session).revoke(name)
     typer.echo(f"the token of {name} is revoked")
 
@@ -39,6 +39,6 @@ def revoke(name: Name, home: Home = Path()) -> None:
 @app.command("list")
 def show(home: Home = Path()) -> None:
     """List who has a valid token, and its role."""
-    with read(open_service(home, os.environ).engine) as session:
+    with read(open_existing(home, os.environ).engine) as session:
         for name, role in Tokens(session).valid():
             typer.echo(f"{role}\t{name}")

@@ -16,7 +16,7 @@ from rich.table import Table
 from retrain.decide import request_run
 from service.cli.options import Home, JsonFile
 from service.output import write_json
-from service.start import open_service
+from service.start import open_existing
 from watchkeeper.database import read, write
 from watchkeeper.errors import NotFoundError
 from watchkeeper.registry.repository import Deployments, ModelVersions
@@ -29,7 +29,7 @@ To = Annotated[
 
 def versions(model: Model, home: Home = Path(), json_file: JsonFile = None) -> None:
     """List the versions of a model, the newest first, and which of them serves."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     with read(service.engine) as session:
         found = ModelVersions(session).of(model)
         current = Deployments(session).current(model)
@@ -62,7 +62,7 @@ def versions(model: Model, home: Home = Path(), json_file: JsonFile = None) -> N
 
 def rollback(model: Model, home: Home = Path(), to: To = None) -> None:
     """Serve an earlier version again; running servers follow within a second."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     service.actions.roll_back(model, to, getpass.getuser())
     with read(service.engine) as session:
         current = Deployments(session).current(model)
@@ -72,7 +72,7 @@ def rollback(model: Model, home: Home = Path(), to: To = None) -> None:
 
 def retrain(model: Model, home: Home = Path()) -> None:
     """Ask for a new version now; a worker trains it, and promotes it only if it is better."""
-    service = open_service(home, os.environ)
+    service = open_existing(home, os.environ)
     settings = service.models.get(model)
     if settings is None:
         raise NotFoundError("model", model, known=sorted(service.models))

@@ -47,6 +47,9 @@ def check(engine: Engine) -> None:
     DatabaseError
         It cannot be opened, or is of an older or newer release.
     """
+    name = engine.url.database
+    if engine.dialect.name == "sqlite" and name and not Path(name).exists():
+        raise DatabaseError(f"{_name(engine)}: the database is empty; run `watchkeeper db upgrade`")
     with _readable_errors(engine), engine.connect() as connection:
         revision = _revision(connection)
     _refuse_newer(engine, revision)
