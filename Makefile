@@ -28,7 +28,7 @@ lint: setup ## Style, types and import contracts.
 docs: setup ## Renew the generated parts of docs/reference.
 	@$(BIN)/python scripts/reference.py
 
-bench: setup ## Compare with Evidently in the same run: time and peak memory; ARGS="--rows 100000".
+bench: setup ## Compare with peers in the same run: time and peak memory; ARGS="--rows 100000".
 	@benchmarks/run $(ARGS)
 
 clean: ## Remove what the other targets have made.

@@ -1,4 +1,4 @@
-"""Times `watchkeeper compare` on two tables as a whole process, against Evidently in the same run.
+"""Times `watchkeeper compare` on two tables as a whole process, against its peers in the same run.
 
 Each side is a process of its own, from start to a written JSON file: imports, reading, computing.
 Peak memory is that of the process (`ru_maxrss`). Run it with `make bench`.
@@ -24,6 +24,10 @@ HERE = Path(__file__).parent
 NUMERICAL, CATEGORICAL, CATEGORIES = 16, 4, 20
 #: Columns of either kind that differ between the two tables.
 SHIFTED = 4
+PEERS = {
+    "evidently": "Evidently DataDriftPreset",
+    "nannyml": "NannyML univariate, 10 chunks",
+}
 _KIB_PER_GIB = 1024**2
 
 
@@ -43,10 +47,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as folder:
         reference, current = _tables(Path(folder), options.rows)
         runs = [run_watchkeeper(reference, current) for _ in range(options.repeat)]
-        if options.evidently is not None:
-            runs += [
-                run_evidently(options.evidently, reference, current) for _ in range(options.repeat)
-            ]
+        for name, python in options.peer:
+            runs += [run_peer(name, python, reference, current) for _ in range(options.repeat)]
     best = _best(runs)
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n")
@@ -64,13 +66,13 @@ def run_watchkeeper(reference: Path, current: Path) -> Run:
     return Run(name="watchkeeper compare", seconds=seconds, peak_gib=peak, drifted=drifted)
 
 
-def run_evidently(python: Path, reference: Path, current: Path) -> Run:
-    """Run Evidently's preset in its own environment."""
-    out = reference.with_name("evidently.json")
-    script = HERE / "evidently_drift.py"
-    seconds, peak = _measure([python, script, reference, current, out])
+def run_peer(name: str, python: Path, reference: Path, current: Path) -> Run:
+    """Run a peer in its own environment."""
+    out = reference.with_name(f"{name}.json")
+    script = HERE / "peers" / name / "drift.py"
+    seconds, peak = _measure([python, "-W", "ignore", script, reference, current, out])
     drifted = json.loads(out.read_text())["drifted"]
-    return Run(name="Evidently DataDriftPreset", seconds=seconds, peak_gib=peak, drifted=drifted)
+    return Run(name=PEERS[name], seconds=seconds, peak_gib=peak, drifted=drifted)
 
 
 def table(runs: list[Run], rows: int) -> str:
@@ -79,10 +81,10 @@ def table(runs: list[Run], rows: int) -> str:
     lines = [
         f"{rows:,} rows x {NUMERICAL + CATEGORICAL} columns, whole process, best run of each",
         "",
-        f"{'':<28}{'seconds':>9}{'ratio':>8}{'peak GiB':>10}{'ratio':>8}{'drifted':>9}",
+        f"{'':<32}{'seconds':>9}{'ratio':>8}{'peak GiB':>10}{'ratio':>8}{'drifted':>9}",
     ]
     lines += [
-        f"{run.name:<28}{run.seconds:>9.2f}{run.seconds / first.seconds:>7.1f}x"
+        f"{run.name:<32}{run.seconds:>9.2f}{run.seconds / first.seconds:>7.1f}x"
         f"{run.peak_gib:>10.2f}{run.peak_gib / first.peak_gib:>7.1f}x{run.drifted:>9}"
         for run in runs
     ]
@@ -93,9 +95,22 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of each table")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each side")
-    parser.add_argument("--evidently", type=Path, help="Python that has Evidently; else left out")
+    parser.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        help="NAME=PYTHON: a peer, and a Python that has it",
+    )
     parser.add_argument("--json", type=Path, help="write every run to this file")
     return parser.parse_args()
+
+
+def _peer(text: str) -> tuple[str, Path]:
+    name, _, python = text.partition("=")
+    if name not in PEERS or not python:
+        raise argparse.ArgumentTypeError(f"expected one of {sorted(PEERS)}, =, and a path: {text}")
+    return name, Path(python)
 
 
 def _tables(folder: Path, rows: int) -> tuple[Path, Path]:
