@@ -89,21 +89,24 @@ class Variation:
         return cls(**data)
 
 
-def learn(windows: NDArray[np.int64]) -> Variation:
+def learn(windows: NDArray[np.int64], seasons: NDArray[np.int64] | None = None) -> Variation:
     """Learn the variation of one column from its counts in disjoint windows, in order of time.
 
-    Each window is compared with all the others together by Pearson's two-sample statistic. Over
-    its degrees of freedom that is 1 on average for independent rows, and
+    Each window is compared with all the others of its season together by Pearson's two-sample
+    statistic. Over its degrees of freedom that is 1 on average for independent rows, and
     ``1 + extra / (1 / n + 1 / m)`` when the shares themselves vary between windows: the
     over-dispersion of quasi-likelihood (McCullagh & Nelder 1989), with a variance that does not
     shrink with the rows of a window (Williams 1982). How the statistics scatter about their mean
     gives the number of directions, by matching two moments (Satterthwaite 1946). Neighbouring
-    windows that resemble each other count as fewer.
+    windows that resemble each other count as fewer. Seasons have few windows each, so all share
+    one variation about their own shares.
 
     Parameters
     ----------
     windows
         Rows per window and bin, shape ``(windows, bins)``.
+    seasons
+        The season of each window, shape ``(windows,)``; by default all have the same.
 
     References
     ----------
@@ -119,24 +122,43 @@ def learn(windows: NDArray[np.int64]) -> Variation:
 
     >>> learn(np.tile([50, 50], (10, 1))).extra
     0.0
+
+    Nor have those that differ only as their seasons do:
+
+    >>> learn(np.tile([[50, 50], [90, 10]], (10, 1)), np.tile([0, 1], 10)).extra
+    0.0
     """
-    counts = windows[windows.sum(axis=1) > 0]
-    counts = counts[:, counts.sum(axis=0) > 0]
-    cells = counts.shape[1]
-    if len(counts) < 2 or cells < 2:
+    counts, usual = _comparable(windows, seasons)
+    rest = usual - counts
+    cells = np.count_nonzero(usual, axis=1)
+    if len(counts) < 2 or not cells.size or cells.max() < 2:
         return Variation(
             windows=len(counts), effective=float(len(counts)), extra=0.0, directions=1.0
         )
-    rest = counts.sum(axis=0) - counts
-    ratio = pearson(rest, counts) / (cells - 1)
-    unit = 1 / counts.sum(axis=1) + 1 / rest.sum(axis=1)
-    correlation = _autocorrelation(counts)
+    judged = cells > 1
+    ratio = pearson(rest, counts)[judged] / (cells[judged] - 1)
+    unit = (1 / counts.sum(axis=1) + 1 / rest.sum(axis=1))[judged]
+    correlation = _autocorrelation(counts, usual)
     return Variation(
         windows=len(counts),
         effective=len(counts) * (1 - correlation) / (1 + correlation),
         extra=max(float(np.mean((ratio - 1) * unit)), 0.0),
-        directions=_directions(ratio, cells),
+        directions=_directions(ratio, int(cells.max())),
     )
+
+
+def _comparable(
+    windows: NDArray[np.int64], seasons: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the windows that others can be held against, and the sums of their seasons."""
+    filled = windows.sum(axis=1) > 0
+    counts = windows[filled][:, windows.sum(axis=0) > 0]
+    named = np.zeros(len(counts)) if seasons is None else seasons[filled]
+    _, place, size = np.unique(named, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(size), counts.shape[1]), dtype=np.int64)
+    np.add.at(sums, place, counts)
+    kept = size[place] > 1
+    return counts[kept], sums[place][kept]
 
 
 def shrink(variations: Sequence[Variation]) -> list[Variation]:
@@ -170,11 +192,11 @@ def _directions(ratio: NDArray[np.float64], cells: int) -> float:
     return min(max(2 * float(ratio.mean()) ** 2 / spread, 1.0), float(cells - 1))
 
 
-def _autocorrelation(counts: NDArray[np.int64]) -> float:
+def _autocorrelation(counts: NDArray[np.int64], usual: NDArray[np.int64]) -> float:
     """Return the correlation of neighbouring windows' shares, in ``[0, 0.95]``."""
     shares = counts / counts.sum(axis=1, keepdims=True)
-    overall = counts.sum(axis=0) / counts.sum()
-    away = (shares - overall) / np.sqrt(overall)
+    overall = usual / usual.sum(axis=1, keepdims=True)
+    away = (shares - overall) / np.sqrt(np.where(overall > 0, overall, 1.0))
     spread = float((away**2).sum())
     if spread == 0:
         return 0.0
