@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from monitor.edges import ColumnBins, fit_bins
+from monitor.edges import ColumnBins, SelectableTable, fit_bins
 from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
@@ -104,10 +104,40 @@ def fit_reference(
         raise InputError("expected rows to fit a reference on, got none")
     outputs = {"y_pred": y_pred, "y_pred_proba": y_pred_proba, "y_true": y_true}
     rows = rows_of(frame, schema, timestamps=timestamps, **outputs)
-    watched = [*schema.columns, output_column(schema, scored=y_pred_proba is not None)]
+    return reference_of(
+        rows,
+        lambda bins: profile_table(rows, bins, settings),
+        schema=schema,
+        settings=settings,
+        scored=y_pred_proba is not None,
+        seen=seen,
+    )
+
+
+def reference_of(
+    rows: pa.Table | SelectableTable,
+    profile: Callable[[ProfileBins], Mapping[datetime, Profile]],
+    *,
+    schema: FeatureSchema,
+    settings: ModelSettings,
+    scored: bool,
+    seen: Mapping[str, tuple[float, float]] | None = None,
+) -> Reference:
+    """Fit a reference on rows wherever they are.
+
+    Parameters
+    ----------
+    rows
+        What the bins are fitted on, with the columns of the prediction log; at least one row.
+    profile
+        Profiles the same rows on the fitted bins, tile by tile.
+    scored
+        Whether a binary model gives probabilities.
+    """
+    watched = [*schema.columns, output_column(schema, scored=scored)]
     fitted = {name: _widen(bins, seen, name) for name, bins in fit_bins(rows, watched).items()}
     bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes)
-    tiles = profile_table(rows, bins, settings)
+    tiles = profile(bins)
     windows = _whole_windows(tiles, settings)
     whole = Profile.merge(tiles.values(), bins.layout)
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
