@@ -14,6 +14,7 @@ from monitor.profiles.bins import ProfileBins
 from monitor.profiles.functions import epoch_us, histogram, histogram_exact
 from monitor.profiles.model import MOMENTS, SPECIAL, Profile
 from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
+from monitor.profiles.score_counts import read_scores, score_aggregates
 from watchkeeper.schema import ColumnKind
 
 Row = Mapping[str, Any]
@@ -32,7 +33,7 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
         count = _categories if column.kind is ColumnKind.CATEGORICAL else _numbers
         for part, expression in count(rows[name], column).items():
             found[f"c{index}_{part}"] = expression
-    return found | outcome_aggregates(rows, bins.layout)
+    return found | outcome_aggregates(rows, bins.layout) | score_aggregates(rows, bins.layout)
 
 
 def read_profile(row: Row, bins: ProfileBins) -> Profile:
@@ -52,6 +53,7 @@ def read_profile(row: Row, bins: ProfileBins) -> Profile:
         cells=np.array(cells, dtype=np.int64),
         moments=np.array(moments, dtype=np.float64).reshape(-1, len(MOMENTS)).T,
         outcomes=read_outcomes(row, bins.layout),
+        scores=read_scores(row, bins.layout),
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.performance.outcomes import Outcomes, n_counts
+from monitor.performance.outcomes import SUMS, Outcomes, n_counts
+from monitor.profiles.score_cells import n_scores, pack, unpack
 from watchkeeper.schema import ColumnKind, Task
 
 Integers = NDArray[np.int64]
@@ -185,6 +186,9 @@ class Profile:
         Shape ``(4, columns)`` in the order of ``MOMENTS``; infinities where there is no value.
     outcomes
         Counts and sums over the rows that have a label.
+    scores
+        Rows by predicted class and score, labelled or not (``score_counts.n_scores``); None where
+        they were not counted.
     """
 
     layout: Layout
@@ -193,6 +197,7 @@ class Profile:
     cells: Integers
     moments: Floats
     outcomes: Outcomes
+    scores: Integers | None = None
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -206,6 +211,7 @@ class Profile:
             cells=np.zeros(layout.cells, dtype=np.int64),
             moments=moments,
             outcomes=Outcomes.empty(layout.task, layout.known_classes),
+            scores=np.zeros(n_scores(layout.task, layout.known_classes), dtype=np.int64),
         )
 
     @classmethod
@@ -233,6 +239,7 @@ class Profile:
                 sums=_exact_sum([outcome.sums for outcome in outcomes]),
                 classes=layout.known_classes,
             ),
+            scores=_merge_scores([part.scores for part in parts]),
         )
 
     @property
@@ -271,6 +278,7 @@ class Profile:
         code = next(i for i, width in enumerate(_WIDTHS) if largest < 256**width.itemsize)
         floats = np.concatenate([self.moments.ravel(), self.outcomes.sums])
         body = counts.astype(_WIDTHS[code]).tobytes() + floats.astype("<f8").tobytes()
+        body += pack(self.scores)
         return _MAGIC + bytes([code]) + self.layout.key() + zlib.compress(body, 6)
 
     @classmethod
@@ -289,8 +297,9 @@ class Profile:
         body = zlib.decompress(data[head:])
         size = 2 + layout.cells + n_counts(layout.task, layout.known_classes)
         counts = np.frombuffer(body, dtype=width, count=size).astype(np.int64)
-        floats = np.frombuffer(body, dtype="<f8", offset=size * width.itemsize)
         moments = len(MOMENTS) * len(layout.columns)
+        start, n_floats = size * width.itemsize, moments + len(SUMS[layout.task])
+        floats = np.frombuffer(body, dtype="<f8", offset=start, count=n_floats)
         return cls(
             layout=layout,
             rows=int(counts[0]),
@@ -302,6 +311,9 @@ class Profile:
                 counts=counts[2 + layout.cells :],
                 sums=floats[moments:],
                 classes=layout.known_classes,
+            ),
+            scores=unpack(
+                body[start + floats.nbytes :], n_scores(layout.task, layout.known_classes)
             ),
         )
 
@@ -326,6 +338,11 @@ def _merge_moments(parts: Sequence[Floats]) -> Floats:
     stacked = np.stack(parts)
     sums = _exact_sum([part[:2].ravel() for part in parts]).reshape(2, -1)
     return np.vstack([sums, stacked[:, 2].min(axis=0), stacked[:, 3].max(axis=0)])
+
+
+def _merge_scores(parts: Sequence[Integers | None]) -> Integers | None:
+    known = [part for part in parts if part is not None]
+    return np.sum(known, axis=0) if len(known) == len(parts) else None
 
 
 def _exact_sum(vectors: Sequence[Floats]) -> Floats:

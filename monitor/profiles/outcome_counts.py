@@ -60,7 +60,7 @@ def _binary(rows: ibis.Table) -> dict[str, Any]:
     given = known.ifelse((truth == 1).ifelse(probability, 1.0 - probability), ibis.null("float64"))
     loss = _logarithmic_loss(given)
     brier = (1.0 - given) * (1.0 - given)
-    grid = known.ifelse(truth * scores.BINS + _score_bin(probability), ibis.null("int64"))
+    grid = known.ifelse(truth * scores.BINS + score_bin(probability), ibis.null("int64"))
     return {
         "o_confusion": value_counts(2 * truth + guess),
         "o_grid": value_counts(grid),
@@ -76,7 +76,7 @@ def _score(rows: ibis.Table) -> Any:
     return rows[SCORE].cast("float64") if SCORE in rows.columns else ibis.null("float64")
 
 
-def _score_bin(score: Any) -> Any:
+def score_bin(score: Any) -> Any:
     """Return the bin on the fixed grid; the same arithmetic as ``scores.bin_of``."""
     high = scores.TAIL_BINS + scores.MIDDLE_BINS
     bin_number = ibis.cases(
@@ -95,7 +95,8 @@ def _logarithmic_loss(given: Any) -> Any:
 def _multiclass(rows: ibis.Table, layout: Layout) -> dict[str, Any]:
     truth, guess = rows[TRUTH].cast("string"), rows[PREDICTED].cast("string")
     labelled = truth.notnull()
-    given: Any = ibis.null("float64")
+    # A column of nulls where there are no scores: a bare null could not be aggregated.
+    given: Any = truth.nullif(truth).cast("float64")
     if SCORE in rows.columns:
         chances = [(truth == name, rows[SCORE][i]) for i, name in enumerate(layout.classes)]
         given = ibis.cases(*chances, else_=ibis.null("float64")).nullif(float("nan"))

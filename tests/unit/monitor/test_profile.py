@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from monitor.performance.from_rows import binary
+from monitor.performance.scores import BINS
 from monitor.profiles.model import ColumnLayout, Layout, Profile
 from watchkeeper.schema import ColumnKind, Task
 
@@ -38,6 +41,7 @@ def profiles(draw: st.DrawFn) -> Profile:
         cells=rng.integers(0, largest, LAYOUT.cells),
         moments=values,
         outcomes=binary(rng.integers(0, 2, n), rng.integers(0, 2, n), rng.random(n)),
+        scores=rng.integers(0, largest, 2 * BINS) * (rng.random(2 * BINS) < 0.01),
     )
 
 
@@ -45,6 +49,9 @@ def assert_same(one: Profile, other: Profile, *, rtol: float = 0.0) -> None:
     assert (one.rows, one.duplicates, one.labels) == (other.rows, other.duplicates, other.labels)
     assert_array_equal(one.cells, other.cells)
     assert_array_equal(one.outcomes.counts, other.outcomes.counts)
+    assert one.scores is not None
+    assert other.scores is not None
+    assert_array_equal(one.scores, other.scores)
     assert_allclose(one.moments[2:], other.moments[2:], rtol=0)
     assert_allclose(one.moments[:2], other.moments[:2], rtol=rtol, atol=rtol * 1e10)
     assert_allclose(one.outcomes.sums, other.outcomes.sums, rtol=rtol)
@@ -130,3 +137,11 @@ def test_a_column_can_be_looked_at() -> None:
     assert (carrier.minimum, carrier.mean, carrier.unseen) == (None, None, 4)
     with pytest.raises(KeyError):
         profile.column("weather")
+
+
+def test_scores_of_profiles_that_did_not_count_them_are_unknown_not_zero() -> None:
+    known = Profile.empty(LAYOUT)
+    old = dataclasses.replace(known, rows=3, scores=None)
+    assert Profile.from_bytes(old.to_bytes(), LAYOUT).scores is None
+    assert Profile.merge([known, old], LAYOUT).scores is None
+    assert Profile.merge([known], LAYOUT).scores is not None
