@@ -127,16 +127,31 @@ def _kinds(pair: Pair, columns: Sequence[SharedColumn], *, seed: int) -> dict[st
     expressions = {
         column.name: as_category(column.name, Family.STRING, Family.STRING) for column in strings
     }
-    many = scan.distinct(pair.tables, pair.reference, expressions)
-    for name, values in many.items():
+    return kinds | string_kinds(pair.tables, pair.reference, expressions, seed=seed)
+
+
+def string_kinds(
+    tables: Tables, table: Table, expressions: Mapping[str, str], *, seed: int
+) -> dict[str, ColumnKind]:
+    """Tell categories from text: text is what hardly ever comes twice.
+
+    Parameters
+    ----------
+    expressions
+        By name, SQL of columns of strings.
+    """
+    kinds = {}
+    for name, values in scan.distinct(tables, table, expressions).items():
         kinds[name] = ColumnKind.CATEGORICAL
         if values > MAX_CATEGORIES:
             expression = expressions[name]
-            followed = _follow(pair, expression, seed=seed)
-            counts = scan.count_listed(pair.tables, pair.reference, expression, followed)
+            followed = scan.frequent(
+                tables, table, expression, rows=scan.SAMPLE_ROWS, limit=_FOLLOWED, seed=seed
+            )
+            counts = scan.count_listed(tables, table, expression, followed)
             if counts.others > (1 - _COVERED_SHARE) * (counts.rows - counts.null):
                 kinds[name] = ColumnKind.TEXT
-        elif values > max(_FEW_STRINGS, _UNIQUE_SHARE * pair.reference.rows):
+        elif values > max(_FEW_STRINGS, _UNIQUE_SHARE * table.rows):
             kinds[name] = ColumnKind.TEXT
     return kinds
 
