@@ -70,6 +70,9 @@ Delay = Annotated[timedelta, BeforeValidator(_read_delay), _WRITTEN]
 
 SectionType = TypeVar("SectionType", bound=Section)
 
+#: Stands for the name that a person gives, in the place of a setting that exists once per name.
+NAME = "NAME"
+
 
 def validate(model: type[SectionType], document: Document) -> SectionType:
     """Return the settings of ``document``.
@@ -169,6 +172,10 @@ def section_at(model: type[Section], place: Place) -> type[Section] | None:
     """Return the group of settings at ``place`` of a tree; None where there is none."""
     current: Any = model
     for part in place:
+        named = _named_in(current)
+        if named is not None:
+            current = named
+            continue
         current = _section_in(current)
         if current is None or str(part) not in current.model_fields:
             return None
@@ -185,15 +192,35 @@ def _section_in(annotation: Any) -> type[Section] | None:
     return None
 
 
-def settings_of(model: type[Section]) -> Mapping[Place, Any]:
-    """Return every setting of a tree by its place, sections aside, with pydantic's field."""
-    return dict(_walk(model, ()))
+def _named_in(annotation: Any) -> type[Section] | None:
+    """Return the group of settings that a person may give several times, each with a name."""
+    if get_origin(annotation) is dict:
+        return _section_in(get_args(annotation)[1])
+    return None
 
 
-def _walk(model: type[Section], place: Place) -> Iterator[tuple[Place, Any]]:
+def settings_of(model: type[Section], data: Mapping[str, Any] | None = None) -> Mapping[Place, Any]:
+    """Return every setting of a tree by its place, sections aside, with pydantic's field.
+
+    Parameters
+    ----------
+    data
+        What is set, for the names that people have given; without it ``NAME`` stands for them.
+    """
+    return dict(_walk(model, (), data))
+
+
+def _walk(model: type[Section], place: Place, data: Any) -> Iterator[tuple[Place, Any]]:
     for name, info in model.model_fields.items():
-        section = _section_in(info.annotation)
-        if section is None:
+        inner = data if data is None else data.get(name) if isinstance(data, Mapping) else {}
+        inner = {} if data is not None and inner is None else inner
+        section, named = _section_in(info.annotation), _named_in(info.annotation)
+        if named is not None:
+            given = {NAME: None} if inner is None else inner if isinstance(inner, Mapping) else {}
+            for key, value in given.items():
+                known = None if inner is None else value or {}
+                yield from _walk(named, (*place, name, str(key)), known)
+        elif section is None:
             yield (*place, name), info
         else:
-            yield from _walk(section, (*place, name))
+            yield from _walk(section, (*place, name), inner)

@@ -34,7 +34,7 @@ def variable_of(place: Place, prefix: str = PREFIX) -> str:
     >>> variable_of(("server", "port"))
     'WATCHKEEPER_SERVER__PORT'
     """
-    return prefix + "__".join(str(part).upper() for part in place)
+    return prefix + "__".join(str(part).upper().replace("-", "_") for part in place)
 
 
 def overlay(
@@ -47,14 +47,15 @@ def overlay(
     """Return ``document`` with the values of the variables in the place of its own.
 
     One underscore may stand for two between the levels: ``WATCHKEEPER_SLACK_TOKEN`` is
-    ``WATCHKEEPER_SLACK__TOKEN``.
+    ``WATCHKEEPER_SLACK__TOKEN``. What has a name of its own, such as a webhook, must
+    stand in the file before a variable can set a part of it.
 
     Raises
     ------
     ConfigurationErrors
         A variable names no setting, or two of them name the same one and differ.
     """
-    fields = settings_of(model)
+    fields = settings_of(model, document.data)
     places = {_plain(variable_of(place, prefix)): place for place in fields}
     data = deepcopy(document.data)
     origin: dict[Place, str] = {}

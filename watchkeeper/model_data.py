@@ -45,6 +45,14 @@ def _nearest_zone(value: str, names: set[str]) -> str:
     return f"did you mean {by_city[found[1]]!r}?"
 
 
+#: An IANA zone, written as its name.
+Zone = Annotated[
+    ZoneInfo,
+    BeforeValidator(_zone),
+    PlainSerializer(lambda zone: zone.key, return_type=str, when_used="json"),
+]
+
+
 def _slack_user(value: str) -> str:
     if re.fullmatch(r"[UWS][A-Z0-9]{2,}", value) is None:
         raise ValueError(f"expected the ID of a user or group such as U0EXAMPLE, got {value!r}")
@@ -55,6 +63,12 @@ def _slack_channel(value: str) -> str:
     if re.fullmatch(r"#?[A-Za-z0-9_-]+", value) is None:
         raise ValueError(f"expected a channel such as C0FLIGHTS or #flights, got {value!r}")
     return value
+
+
+#: The ID of a user or a group on Slack.
+SlackUser = Annotated[str, AfterValidator(_slack_user)]
+#: A channel on Slack, by ID or by name.
+SlackChannel = Annotated[str, AfterValidator(_slack_channel)]
 
 
 def _size(value: timedelta) -> timedelta:
@@ -68,11 +82,11 @@ class Owner(Section):
     """Who is told, and who answers for the model."""
 
     name: str = Field(min_length=1, description="The person or rota that answers for the model.")
-    slack: Annotated[str, AfterValidator(_slack_user)] | None = Field(
+    slack: SlackUser | None = Field(
         default=None, description="Slack ID of the user or group that a page mentions."
     )
     team: str | None = Field(default=None, description="The team that the model belongs to.")
-    channel: Annotated[str, AfterValidator(_slack_channel)] | None = Field(
+    channel: SlackChannel | None = Field(
         default=None, description="Slack channel of its messages; by default `slack.channel`."
     )
 
@@ -177,11 +191,7 @@ class Windows(Section):
     size: Annotated[Duration, AfterValidator(_size)] = Field(
         description="Length of a window: whole days, or a duration that divides a day."
     )
-    timezone: Annotated[
-        ZoneInfo,
-        BeforeValidator(_zone),
-        PlainSerializer(lambda zone: zone.key, return_type=str, when_used="json"),
-    ] = Field(
+    timezone: Zone = Field(
         default=ZoneInfo("UTC"), description="IANA zone whose midnight windows are aligned with."
     )
     tile: Duration = Field(

@@ -25,6 +25,7 @@ from watchkeeper.model_data import (
 )
 from watchkeeper.model_rules import AlarmBudget, Alerts, Retrain, Rollout
 from watchkeeper.schema import ColumnKind, Task
+from watchkeeper.team_settings import Route
 from watchkeeper.tolerance import Tolerance
 
 __all__ = [
@@ -51,7 +52,6 @@ MODELS_FOLDER = "models"
 #: Settings that are read and checked, but that nothing follows yet unless they have their default.
 AHEAD: Mapping[Place, str] = {
     ("source", "table"): "only the built-in log is watched",
-    ("reference", "kind"): "every window is compared with the fixed reference",
     ("alarm_budget",): "thresholds are not derived from it",
     ("segments",): "segments are not judged apart",
     ("rollout",): "a promoted version takes over at once",
@@ -72,6 +72,11 @@ class ModelSettings(Section):
     )
     task: Task = Field(description="`binary`, `multiclass` or `regression`.")
     owner: Owner = Field(description="who is told; a model that nobody owns is not watched")
+    routes: tuple[Route, ...] = Field(
+        default=(),
+        description="Findings that another team is told of, `{check: …, feature: …, team: …}`; the "
+        "first that fits counts.",
+    )
     source: Source = Field(default=Source(), description="Where the predictions are read from.")
     timestamp: str = Field(description="Column of the event time; naive values are UTC.")
     prediction: Prediction = Field(description="the columns of what the model said")
@@ -106,6 +111,8 @@ class ModelSettings(Section):
         """Yield what is wrong between settings that are each right by themselves."""
         for name in ("reference", "alerts", "rollout"):
             yield from _within(name, getattr(self, name).problems())
+        for index, route in enumerate(self.routes):
+            yield from ((("routes", index, *place), problem) for place, problem in route.problems())
         yield from _within("prediction", self.prediction.problems_for(self.task))
         yield from _within("tolerance", self.tolerance.problems_for(self.task))
         if self.label.positive is not None and self.task is not Task.BINARY:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,16 +11,27 @@ from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
+from watchkeeper.channel_settings import (
+    NAMED,
+    Apprise,
+    Destination,
+    Email,
+    Name,
+    PagerDuty,
+    Webhook,
+)
 from watchkeeper.configuration import (
     ConfigurationErrors,
     Duration,
     Section,
+    nearest,
     settings_of,
     validate,
 )
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.environment import overlay, variable_of
 from watchkeeper.errors import ConfigurationError
+from watchkeeper.team_settings import Team
 
 SETTINGS_FILE = "watchkeeper.yaml"
 
@@ -153,10 +164,59 @@ class Settings(Section):
     spool: Spool = Field(default=Spool(), description="The buffer before the lake.")
     server: Server = Field(default=Server(), description="The address to listen on.")
     slack: Slack = Field(default=Slack(), description="How incidents are told.")
+    email: Email = Field(default=Email(), description="How mail is sent.")
+    webhooks: dict[Name, Webhook] = Field(default={}, description="Web addresses that are told.")
+    pagerduty: dict[Name, PagerDuty] = Field(default={}, description="Services of PagerDuty.")
+    apprise: dict[Name, Apprise] = Field(default={}, description="Whatever Apprise can reach.")
+    teams: dict[Name, Team] = Field(default={}, description="Who is told, and where.")
+    sources: dict[str, Name] = Field(
+        default={},
+        description="Tables with the team that is told when one of them is broken: `TABLE: team`.",
+    )
+    fallback: tuple[Destination, ...] = Field(
+        default=(), description="Where messages go that have no other way."
+    )
     training: Training = Field(default=Training(), description="Limits of training code.")
     worker: Worker = Field(default=Worker(), description="Rhythm of the background work.")
     serving: Serving = Field(default=Serving(), description="Limits of prediction requests.")
     ui: Ui = Field(default=Ui(), description="The web pages.")
+
+    def problems(self) -> Iterator[tuple[Place, str]]:
+        """Yield what is wrong between settings that are each right by themselves."""
+        groups: dict[str, Mapping[str, Section]] = {
+            "webhooks": self.webhooks,
+            "pagerduty": self.pagerduty,
+            "apprise": self.apprise,
+            "teams": self.teams,
+        }
+        for group, named in groups.items():
+            for name, section in named.items():
+                yield from (((group, name, *at), said) for at, said in section.problems())
+        yield from ((("email", *at), said) for at, said in self.email.problems())
+        for place, destination in self._destinations():
+            problem = self._unknown(destination)
+            if problem:
+                yield place, problem
+        for table, team in self.sources.items():
+            if team not in self.teams:
+                yield ("sources", table), f"no team {team!r}; {nearest(team, self.teams)}"
+
+    def _destinations(self) -> Iterator[tuple[Place, str]]:
+        for index, destination in enumerate(self.fallback):
+            yield ("fallback", index), destination
+        for name, team in self.teams.items():
+            yield from ((("teams", name, *at), to) for at, to in team.destinations())
+
+    def _unknown(self, destination: str) -> str | None:
+        """Say why nothing can be sent there, whatever the address; None when it can."""
+        transport, _, address = destination.partition(":")
+        if transport == "email" and self.email.host is None:
+            return f"{destination} needs email.host"
+        if transport in NAMED:
+            known = getattr(self, NAMED[transport])
+            if address not in known:
+                return f"no {NAMED[transport]} {address!r}; {nearest(address, known)}"
+        return None
 
     @model_validator(mode="before")
     @classmethod
@@ -188,9 +248,15 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
     return validate(Settings, replace(document, data={**document.data, "home": str(home)}))
 
 
-def secret_settings() -> list[Place]:
-    """Return the places of the settings that must never be written in the file."""
-    fields = settings_of(Settings)
+def secret_settings(data: Mapping[str, Any] | None = None) -> list[Place]:
+    """Return the places of the settings that must never be written in the file.
+
+    Parameters
+    ----------
+    data
+        What is set, for the names that people have given.
+    """
+    fields = settings_of(Settings, data)
     return [place for place, info in fields.items() if SecretStr in get_args(info.annotation)]
 
 
@@ -201,7 +267,7 @@ def _refuse_secrets(document: Document) -> None:
             f"or name a file by {place[-1]}_file",
             place,
         )
-        for place in secret_settings()
+        for place in secret_settings(document.data)
         if _get(document.data, place) is not None
     ]
     url = document.data.get("database_url")
@@ -218,7 +284,7 @@ def _refuse_secrets(document: Document) -> None:
 def _read_secret_files(document: Document, home: Path) -> Document:
     data = dict(document.data)
     errors: list[ConfigurationError] = []
-    for place in secret_settings():
+    for place in secret_settings(document.data):
         source: Place = (*place[:-1], f"{place[-1]}_file")
         name = _get(data, source)
         if not isinstance(name, str):
@@ -232,10 +298,16 @@ def _read_secret_files(document: Document, home: Path) -> Document:
             reason = getattr(exc, "strerror", None) or "not text"
             errors.append(document.error(f"cannot read {name}: {reason}", source))
             continue
-        data[str(place[0])] = {**data[str(place[0])], str(place[-1]): secret}
+        data = _with(data, place, secret)
     if errors:
         raise ConfigurationErrors(errors)
     return replace(document, data=data)
+
+
+def _with(data: Mapping[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    first, *rest = place
+    inner = _with(data[str(first)], tuple(rest), value) if rest else value
+    return {**data, str(first): inner}
 
 
 def _get(data: Mapping[str, Any], place: Place) -> Any:

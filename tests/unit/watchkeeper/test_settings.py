@@ -115,7 +115,11 @@ def test_a_secret_comes_from_a_variable_or_a_file_and_is_never_shown(tmp_path: P
 def test_a_secret_in_the_file_is_refused_without_showing_it(
     tmp_path: Path, place: tuple[str, ...]
 ) -> None:
-    text = refusal(home_with(tmp_path, f"{place[0]}: {{{place[1]}: {TOKEN}}}"), {})
+    *groups, last = place
+    inner = f"{{{last}: {TOKEN}}}"
+    for group in reversed(groups[1:]):
+        inner = f"{{{group}: {inner}}}"
+    text = refusal(home_with(tmp_path, f"{groups[0]}: {inner}"), {})
 
     assert f"watchkeeper.yaml:1: {'.'.join(place)}: a secret does not belong into this file" in text
     assert variable_of(place) in text
