@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.comparison.drift import BOUND, CRITICAL_FACTOR, METRIC, status
+from monitor.drift_reference import DriftReference
 from monitor.edges import ColumnBins
 from monitor.habits import Habit
 from monitor.model import CheckResult, CheckStatus, Family, Threshold
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.model import ColumnProfile, Profile
-from monitor.reference import Reference
 from monitor.statistics.chi_square import pearson
 from monitor.statistics.homogeneity import Segment, given_bins, homogeneity
 from monitor.statistics.interval import psi_effect
@@ -64,22 +64,26 @@ class ColumnDrift:
     n_current: int
 
 
-def check_drift(subject: Subject, profile: Profile, reference: Reference) -> list[CheckResult]:
+def check_drift(subject: Subject, profile: Profile, reference: DriftReference) -> list[CheckResult]:
     """Compare every feature and the model's output with the reference.
 
-    A window's statistic is divided by how much windows of the reference differ from each other
+    A window's statistic is divided by how much comparable windows differ from each other
     (quasi-likelihood, McCullagh & Nelder 1989), so that weather, weekdays and storms that the
-    reference knows are no drift. Where it held fewer than eight windows, rows are taken as
-    independent and the reason says so. p-values are adjusted over all columns (Benjamini &
-    Hochberg 1995); a status also needs a change that matters.
+    reference knows are no drift. Where there are fewer than eight such windows, rows are taken as
+    independent and the reason says so. Where there are none, for example in a season never seen,
+    nothing is judged. p-values are adjusted over all columns (Benjamini & Hochberg 1995); a status
+    also needs a change that matters.
     """
-    compared = compare_columns(profile, reference)
+    compared = compare_columns(profile, reference) if reference.profile.rows else []
     adjusted = benjamini_hochberg([drift.p_value for drift in compared])
     by_name = {drift.name: (drift, float(p)) for drift, p in zip(compared, adjusted, strict=True)}
-    return [_result(subject, column, by_name.get(column.name)) for column in profile.columns()]
+    return [
+        _result(subject, column, by_name.get(column.name), reference)
+        for column in profile.columns()
+    ]
 
 
-def compare_columns(profile: Profile, reference: Reference) -> list[ColumnDrift]:
+def compare_columns(profile: Profile, reference: DriftReference) -> list[ColumnDrift]:
     """Compare the columns that have values enough to be compared at all."""
     known = {column.name: column for column in reference.profile.columns()}
     found = (
@@ -183,7 +187,10 @@ def _is_category(bins: ColumnBins) -> bool:
 
 
 def _result(
-    subject: Subject, column: ColumnProfile, found: tuple[ColumnDrift, float] | None
+    subject: Subject,
+    column: ColumnProfile,
+    found: tuple[ColumnDrift, float] | None,
+    reference: DriftReference,
 ) -> CheckResult:
     is_output = column.name in {SCORE, PREDICTED}
     family = Family.OUTPUT_DRIFT if is_output else Family.INPUT_DRIFT
@@ -197,7 +204,7 @@ def _result(
             family=family,
             check="drift",
             status=CheckStatus.INSUFFICIENT_DATA,
-            reason=f"{column.values} values are too few to compare",
+            reason=_uncompared(column, reference),
         )
     drift, adjusted = found
     verdict = status(
@@ -218,12 +225,18 @@ def _result(
         family=family,
         check="drift",
         status=verdict,
-        reason=_reason(drift, adjusted, verdict),
+        reason=_reason(drift, adjusted, verdict, reference.note),
         effect=drift.effect / LIMIT,
     )
 
 
-def _reason(drift: ColumnDrift, adjusted: float, verdict: CheckStatus) -> str:
+def _uncompared(column: ColumnProfile, reference: DriftReference) -> str:
+    if not reference.profile.rows:
+        return reference.note
+    return f"{column.values} values are too few to compare"
+
+
+def _reason(drift: ColumnDrift, adjusted: float, verdict: CheckStatus, note: str) -> str:
     parts = [f"PSI {drift.value:.3f}, {drift.effect:.3f} beyond usual variation"]
     if verdict is not CheckStatus.INSUFFICIENT_DATA:
         parts.append(f"adjusted p {adjusted:.2g}")
@@ -231,4 +244,6 @@ def _reason(drift: ColumnDrift, adjusted: float, verdict: CheckStatus) -> str:
         parts.append(f"a change of {drift.detectable:.2g} would be seen")
     if not drift.known:
         parts.append("natural variation unknown")
+    if note:
+        parts.append(note)
     return ", ".join(parts)

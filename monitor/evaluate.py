@@ -7,6 +7,7 @@ from datetime import datetime
 
 from monitor.decay import check_performance
 from monitor.drift import check_drift
+from monitor.drift_reference import DriftReference, fixed
 from monitor.model import CheckResult, EvaluatedWindow
 from monitor.performance.blocks import blocks_of
 from monitor.profiles.model import Profile
@@ -31,6 +32,7 @@ def evaluate_window(
     now: datetime,
     rows_before: Sequence[int] = (),
     rows_of_all: int | None = None,
+    drift_reference: DriftReference | None = None,
 ) -> EvaluatedWindow:
     """Run every check on one window of one model version.
 
@@ -42,6 +44,9 @@ def evaluate_window(
         Rows of the closed windows before it, over all versions.
     rows_of_all
         Rows of this window over all versions; None when there is only this one.
+    drift_reference
+        What columns are compared with; by default the whole fixed reference. Performance and the
+        data contract are always held against the fixed one.
     now
         Event time of the evaluation.
     """
@@ -65,7 +70,7 @@ def evaluate_window(
             mature=mature,
         )
         results += check_quality(subject, profile, reference)
-        results += check_drift(subject, profile, reference)
+        results += check_drift(subject, profile, drift_reference or fixed(reference))
     rows = profile.rows if rows_of_all is None else rows_of_all
     results.append(check_volume(subject, rows, rows_before))
     return EvaluatedWindow(

@@ -18,6 +18,7 @@ from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
+from monitor.season_habits import SeasonHabits, learn_seasons
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task
@@ -45,6 +46,8 @@ class Reference:
         By metric; empty when the rows have no labels.
     habits
         By column.
+    seasons
+        What the hours of the week or day look like; None where windows are days or longer.
     id
         None until it is stored.
     """
@@ -55,6 +58,7 @@ class Reference:
     end: datetime
     performance: Mapping[str, Performance]
     habits: Mapping[str, Habit]
+    seasons: SeasonHabits | None = None
     kind: str = "fixed"
     id: int | None = None
 
@@ -138,7 +142,10 @@ def reference_of(
     fitted = {name: _widen(bins, seen, name) for name, bins in fit_bins(rows, watched).items()}
     bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes)
     tiles = profile(bins)
-    windows = _whole_windows(tiles, settings)
+    windows = [
+        (start, Profile.merge(parts, bins.layout))
+        for start, parts in _whole_windows(tiles, settings)
+    ]
     whole = Profile.merge(tiles.values(), bins.layout)
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
     blocks = blocks_of(outcomes, settings.windows.timezone)
@@ -152,7 +159,8 @@ def reference_of(
             for metric in metrics_of(schema.task)
             if whole.labels
         },
-        habits=learn_habits([Profile.merge(window, bins.layout) for window in windows], whole),
+        habits=learn_habits([profile for _, profile in windows], whole),
+        seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
     )
 
 
@@ -231,10 +239,10 @@ def _array(values: Any, type_: pa.DataType) -> pa.Array:
 
 def _whole_windows(
     tiles: Mapping[datetime, Profile], settings: ModelSettings
-) -> list[list[Profile]]:
+) -> list[tuple[datetime, list[Profile]]]:
     """Group tiles by window, and leave out the first and the last one, which may be cut."""
     size, zone = settings.windows.size, settings.windows.timezone
     found: dict[Window, list[Profile]] = {}
     for start in sorted(tiles):
         found.setdefault(window_at(start, size, zone), []).append(tiles[start])
-    return list(found.values())[1:-1]
+    return [(window.start, parts) for window, parts in found.items()][1:-1]

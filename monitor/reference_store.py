@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Integer, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, Integer, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from monitor.habits import Habit
@@ -14,6 +14,7 @@ from monitor.performance.interval import Performance
 from monitor.profiles.bins import ProfileBins
 from monitor.profiles.model import Profile
 from monitor.reference import Reference
+from monitor.season_habits import SeasonHabits
 from watchkeeper.database import Base, UtcDateTime
 from watchkeeper.errors import NotFoundError
 
@@ -35,7 +36,20 @@ class ReferenceRow(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
     performance: Mapped[dict[str, Any]] = mapped_column(JSON)
     habits: Mapped[dict[str, Any]] = mapped_column(JSON)
+    seasons: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+
+
+class ReferenceSeasonRow(Base):
+    """The part of a reference that has one season; read one at a time."""
+
+    __tablename__ = "reference_seasons"
+
+    reference_id: Mapped[int] = mapped_column(
+        ForeignKey("reference_profiles.id", ondelete="CASCADE"), primary_key=True
+    )
+    season: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class References:
@@ -57,11 +71,31 @@ class References:
             data=reference.profile.to_bytes(),
             performance={name: asdict(found) for name, found in reference.performance.items()},
             habits={name: habit.to_dict() for name, habit in reference.habits.items()},
+            seasons=None if reference.seasons is None else reference.seasons.to_dict(),
             created_at=at,
         )
         self._session.add(row)
         self._session.flush()
+        self._add_seasons(row.id, reference)
         return replace(reference, id=row.id)
+
+    def _add_seasons(self, id_: int, reference: Reference) -> None:
+        profiles = {} if reference.seasons is None else reference.seasons.profiles
+        self._session.add_all(
+            ReferenceSeasonRow(reference_id=id_, season=season, data=profile.to_bytes())
+            for season, profile in profiles.items()
+        )
+        self._session.flush()
+
+    def season(self, reference: Reference, season: int) -> Profile:
+        """Return the part of a stored reference that has one season; empty if it has none."""
+        layout = reference.bins.layout
+        data = self._session.scalar(
+            select(ReferenceSeasonRow.data)
+            .where(ReferenceSeasonRow.reference_id == reference.id)
+            .where(ReferenceSeasonRow.season == season)
+        )
+        return Profile.empty(layout) if data is None else Profile.from_bytes(data, layout)
 
     def find(self, model: str, version: int) -> Reference | None:
         """Return the reference of a version; None when it has none."""
@@ -93,6 +127,7 @@ def _to_reference(row: ReferenceRow) -> Reference:
         end=row.end,
         performance={name: Performance(**found) for name, found in row.performance.items()},
         habits={name: Habit.from_dict(habit) for name, habit in row.habits.items()},
+        seasons=None if row.seasons is None else SeasonHabits.from_dict(row.seasons),
         kind=row.kind,
         id=row.id,
     )

@@ -15,6 +15,7 @@ from monitor.profiles.repository import DirtyTiles, Profiles, hours_between
 from monitor.profiling import Profiled, Profiler
 from monitor.reference import Reference
 from monitor.reference_store import References
+from monitor.references import DriftReferences
 from monitor.repository import Measurements, Windows, worst_status
 from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
@@ -44,6 +45,7 @@ class Monitor:
         self._engine = engine
         self._lake = lake
         self._references: dict[tuple[str, int], Reference] = {}
+        self._drift_references = DriftReferences()
 
     def profile(self, settings: ModelSettings, now: datetime) -> Profiled:
         """Compute the profiles of all tiles in which rows or labels have changed.
@@ -147,6 +149,9 @@ class Monitor:
             now=now,
             rows_before=before if closed else (),
             rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
+            drift_reference=self._drift_references.of(
+                session, settings, reference, version, window
+            ),
         )
 
     def _reference(self, session: Session, model: str, version: int) -> Reference:

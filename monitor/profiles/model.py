@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.performance.outcomes import SUMS, Outcomes, n_counts
+from monitor.profiles.quality_counts import ColumnQuality, QualityCounts
 from monitor.profiles.score_cells import n_scores, pack, unpack
 from watchkeeper.schema import ColumnKind, Task
 
@@ -121,6 +122,8 @@ class ColumnProfile:
         All rows.
     total, total_of_squares, minimum, maximum
         Over the finite values; None for the last two without any.
+    quality
+        What the checks of data quality need; None where it was not counted.
     """
 
     name: str
@@ -138,6 +141,7 @@ class ColumnProfile:
     total_of_squares: float
     minimum: float | None
     maximum: float | None
+    quality: ColumnQuality | None = None
 
     @property
     def values(self) -> int:
@@ -189,6 +193,8 @@ class Profile:
     scores
         Rows by predicted class and score, labelled or not (``score_counts.n_scores``); None where
         they were not counted.
+    quality
+        What the checks of data quality need; None where it was not counted.
     """
 
     layout: Layout
@@ -198,6 +204,7 @@ class Profile:
     moments: Floats
     outcomes: Outcomes
     scores: Integers | None = None
+    quality: QualityCounts | None = None
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -212,6 +219,7 @@ class Profile:
             moments=moments,
             outcomes=Outcomes.empty(layout.task, layout.known_classes),
             scores=np.zeros(n_scores(layout.task, layout.known_classes), dtype=np.int64),
+            quality=QualityCounts.empty(len(layout.columns)),
         )
 
     @classmethod
@@ -240,6 +248,7 @@ class Profile:
                 classes=layout.known_classes,
             ),
             scores=_merge_scores([part.scores for part in parts]),
+            quality=QualityCounts.merge([part.quality for part in parts], len(layout.columns)),
         )
 
     @property
@@ -279,7 +288,9 @@ class Profile:
         floats = np.concatenate([self.moments.ravel(), self.outcomes.sums])
         body = counts.astype(_WIDTHS[code]).tobytes() + floats.astype("<f8").tobytes()
         body += pack(self.scores)
-        return _MAGIC + bytes([code]) + self.layout.key() + zlib.compress(body, 6)
+        head = _MAGIC + bytes([code]) + self.layout.key()
+        quality = b"" if self.quality is None else self.quality.to_bytes()
+        return head + zlib.compress(body, 6) + quality
 
     @classmethod
     def from_bytes(cls, data: bytes, layout: Layout) -> Self:
@@ -294,7 +305,8 @@ class Profile:
         if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) + 1 : head] != layout.key():
             raise ValueError("the stored profile was counted on different bins")
         width = _WIDTHS[data[len(_MAGIC)]]
-        body = zlib.decompress(data[head:])
+        body, rest = inflate(data[head:])
+        quality, _ = inflate(rest)
         size = 2 + layout.cells + n_counts(layout.task, layout.known_classes)
         counts = np.frombuffer(body, dtype=width, count=size).astype(np.int64)
         moments = len(MOMENTS) * len(layout.columns)
@@ -315,7 +327,14 @@ class Profile:
             scores=unpack(
                 body[start + floats.nbytes :], n_scores(layout.task, layout.known_classes)
             ),
+            quality=QualityCounts.from_bytes(quality, len(layout.columns)) if quality else None,
         )
+
+    @staticmethod
+    def is_counted_on(data: bytes, layout: Layout) -> bool:
+        """Whether ``from_bytes`` reads these bytes with this layout."""
+        head = len(_MAGIC) + 1
+        return data[: len(_MAGIC)] == _MAGIC and data[head : head + _KEY_BYTES] == layout.key()
 
     def _column(self, index: int, cells: Integers) -> ColumnProfile:
         column = self.layout.columns[index]
@@ -330,8 +349,17 @@ class Profile:
             total_of_squares=squares,
             minimum=low if math.isfinite(low) else None,
             maximum=high if math.isfinite(high) else None,
+            quality=None if self.quality is None else self.quality.column(index),
             **special,
         )
+
+
+def inflate(data: bytes) -> tuple[bytes, bytes]:
+    """Return the first compressed part of ``data``, and what comes after it; nothing of nothing."""
+    if not data:
+        return b"", b""
+    reader = zlib.decompressobj()
+    return reader.decompress(data), reader.unused_data
 
 
 def _merge_moments(parts: Sequence[Floats]) -> Floats:

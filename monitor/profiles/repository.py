@@ -313,6 +313,23 @@ class Profiles:
         )
         return [_to_profile(row) for row in rows]
 
+    def at(
+        self, model: str, starts: Iterable[datetime], segment: str = ""
+    ) -> dict[datetime, list[StoredProfile]]:
+        """Return the profiles of these tiles by their start, those of all versions."""
+        ordered = sorted(starts)
+        found: dict[datetime, list[StoredProfile]] = {}
+        for begin in range(0, len(ordered), _IDS_PER_STATEMENT):
+            rows = self._session.scalars(
+                select(ProfileRow)
+                .where(ProfileRow.model == model, ProfileRow.segment == segment)
+                .where(ProfileRow.tile_start.in_(ordered[begin : begin + _IDS_PER_STATEMENT]))
+                .order_by(ProfileRow.tile_start, ProfileRow.version)
+            )
+            for row in rows:
+                found.setdefault(row.tile_start, []).append(_to_profile(row))
+        return found
+
     def _of_tiles(self, model: str, tile_starts: Collection[datetime]) -> list[StoredProfile]:
         ordered = sorted(tile_starts)
         found: list[StoredProfile] = []
