@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from alerts.plan import Plan
 from monitor.model import Family
 
 #: The deployment that answers users; challengers have slots of their own.
@@ -221,6 +222,9 @@ class Standing:
         How many series the last new message spoke of.
     snoozed_effect
         How bad it was when it was snoozed; a quarter worse ends the snooze.
+    called_at, level
+        Since when people have been called without an answer, and how many steps of the escalation
+        were taken since.
     """
 
     state: IncidentState = IncidentState.PENDING
@@ -247,6 +251,8 @@ class Standing:
     merged_into: int | None = None
     verdict: Verdict | None = None
     verdict_by: str | None = None
+    called_at: datetime | None = None
+    level: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -268,7 +274,9 @@ class Incident:
     summary
         What is wrong, in one line.
     destinations
-        Where it is told, decided when it was opened.
+        Where it has been told so far.
+    plan
+        Where it is told in every case, decided when it was opened.
     """
 
     id: int
@@ -287,6 +295,7 @@ class Incident:
     columns: tuple[str, ...] = ()
     summary: str = ""
     destinations: tuple[str, ...] = ()
+    plan: Plan = Plan()
     continues: int | None = None
 
     @property

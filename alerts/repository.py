@@ -25,6 +25,7 @@ from alerts.model import (
     Standing,
     Verdict,
 )
+from alerts.plan import Plan
 from alerts.rows import IncidentEventRow, IncidentRow, SeriesRow, WatchRow
 from alerts.rules import KEEP, Judged, Phase, Track
 from alerts.series import RollCall, Series
@@ -345,6 +346,7 @@ def _incident_values(incident: Incident) -> dict[str, Any]:
         "family": str(incident.family),
         "columns": list(incident.columns),
         "destinations": list(incident.destinations),
+        "plan": incident.plan.to_dict(),
         "facts": incident.facts.to_dict(),
         "owner": incident.owner.to_dict(),
     }
@@ -373,5 +375,6 @@ def _to_incident(row: IncidentRow) -> Incident:
         columns=tuple(row.columns),
         summary=row.summary,
         destinations=tuple(row.destinations),
+        plan=Plan.from_dict(row.plan),
         continues=row.continues,
     )

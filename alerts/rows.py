@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Text, text
+from sqlalchemy import JSON, Float, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from alerts.model import LIVE_STATES
@@ -71,6 +71,7 @@ class IncidentRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     owner: Mapped[dict[str, Any]] = mapped_column(JSON)
     destinations: Mapped[list[str]] = mapped_column(JSON)
+    plan: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     continues: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
     detected_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
@@ -100,6 +101,8 @@ class IncidentRow(Base):
     merged_into: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
     verdict: Mapped[str | None]
     verdict_by: Mapped[str | None]
+    called_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    level: Mapped[int] = mapped_column(server_default="0")
 
     __table_args__ = (
         Index(
@@ -145,14 +148,44 @@ class DestinationRow(Base):
     trouble: Mapped[str | None]
 
 
+class DigestRow(Base):
+    """A team's digest of one of its days; ``content`` is None when there was nothing to say."""
+
+    __tablename__ = "digests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team: Mapped[str]
+    day: Mapped[date]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    __table_args__ = (UniqueConstraint("team", "day"),)
+
+
+class CalendarRow(Base):
+    """The newest copy of a team's calendar of duties, for when it cannot be fetched."""
+
+    __tablename__ = "calendars"
+
+    team: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[str | None] = mapped_column(Text)
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+    trouble: Mapped[str | None]
+
+
 class DeliveryRow(Base):
-    """One message on its way: the outbox, and afterwards the ledger of what was sent."""
+    """One message on its way: the outbox, and afterwards the ledger of what was sent.
+
+    It is about an incident or about a digest.
+    """
 
     __tablename__ = "deliveries"
 
     sequence: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
-    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"))
+    digest_id: Mapped[int | None] = mapped_column(ForeignKey("digests.id"))
     destination: Mapped[str]
     transport: Mapped[str]
     kind: Mapped[str]
@@ -182,6 +215,7 @@ class DeliveryRow(Base):
     error_class: Mapped[str | None]
     error_text: Mapped[str | None] = mapped_column(Text)
     superseded_by: Mapped[int | None]
+    backed_up_at: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
 
     __table_args__ = (
         Index("ix_deliveries_waiting", "state", "priority", "sequence"),

@@ -69,7 +69,8 @@ def test_a_part_of_a_team_is_set_by_a_variable(tmp_path: Path) -> None:
         ("teams: {a: {page: [pagerduty:x]}}", "6: teams.a.page.0: no pagerduty 'x'"),
         ("teams: {a: {escalation: [{after: 5m, to: ['slack:']}]}}", "to.0: '' is no address"),
         (
-            "teams: {a: {escalation: [{after: 5m, to: [email:b@c]}, {after: 5m, to: [email:d@c]}]}}",
+            "teams: {a: {escalation: [{after: 9m, to: [email:b@c]}, {after: 5m, to: [email:c@d]}]}"
+            "}",
             "6: teams.a.escalation: expected steps that come one after the other",
         ),
         ("teams: {a: {digest_at: 24:00}}", "6: teams.a.digest_at: expected a time such as 09:00"),
