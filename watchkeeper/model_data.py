@@ -15,12 +15,14 @@ from pydantic import (
     PlainSerializer,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from watchkeeper.configuration import Delay, Duration, Section, nearest
 from watchkeeper.document import Place
 from watchkeeper.schema import Task
 from watchkeeper.tiling import default_tile, size_problem, tile_problem
+from watchkeeper.window import DAY
 
 #: The name of the built-in prediction log as a source.
 BUILT_IN_LOG = "predictions"
@@ -189,7 +191,8 @@ class Windows(Section):
     """Over which stretches of event time the model is judged."""
 
     size: Annotated[Duration, AfterValidator(_size)] = Field(
-        description="Length of a window: whole days, or a duration that divides a day."
+        description="Length of a window: whole days, or a duration that divides a day; "
+        "or a number of rows, `5000 rows`."
     )
     timezone: Zone = Field(
         default=ZoneInfo("UTC"), description="IANA zone whose midnight windows are aligned with."
@@ -199,6 +202,20 @@ class Windows(Section):
         description="The pieces that windows are merged from; by default the largest up to 1h "
         "that fits. Must divide the window and the zone's offsets from UTC.",
     )
+    rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="Rows of a window, in the order of their time and then of arrival; "
+        "`size: 5000 rows` says the same.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_rows(cls, data: Any) -> Any:
+        """Read a size in rows; how long such a window lasts is known from the data alone."""
+        written = data.get("size") if isinstance(data, dict) else None
+        match = re.fullmatch(r"\s*(\d+)\s*rows?\s*", written) if isinstance(written, str) else None
+        return data if match is None else {**data, "size": DAY, "rows": int(match[1])}
 
     @field_validator("tile", mode="wrap")
     @classmethod

@@ -53,6 +53,7 @@ MODELS_FOLDER = "models"
 AHEAD: Mapping[Place, str] = {
     ("source", "table"): "only the built-in log is watched",
     ("alarm_budget",): "thresholds are not derived from it",
+    ("windows", "rows"): "only a backtest cuts windows by rows; live they last a day",
     ("segments",): "segments are not judged apart",
     ("rollout",): "a promoted version takes over at once",
 }

@@ -77,6 +77,14 @@ def test_the_tile_shrinks_to_fit_the_zone(tmp_path: Path) -> None:
     assert load_model(write(tmp_path, text), {}).windows.tile == timedelta(minutes=30)
 
 
+def test_a_window_may_be_a_number_of_rows(tmp_path: Path) -> None:
+    settings = load_model(write(tmp_path, LEAST.replace("size: 1d", "size: 5000 rows")), {})
+
+    assert settings.windows.rows == 5000
+    assert ModelSettings.model_validate(settings.model_dump(mode="json")) == settings
+    assert [place for place, _ in settings.notes()] == [("windows", "rows")]
+
+
 def test_every_error_of_a_file_is_reported_in_order_of_its_lines(tmp_path: Path) -> None:
     text = LEAST.replace("owner:", "ownr:").replace("1d", "7h").replace("task: binary", "task: bin")
 
@@ -95,7 +103,8 @@ def test_every_error_of_a_file_is_reported_in_order_of_its_lines(tmp_path: Path)
         ("name: Ada", "nme: Ada", "3: owner.nme: unknown key; did you mean 'name'?"),
         ("column: left", "column: 7", "6: label.column: expected text (put it in quotes), got 7"),
         ("churn", "Churn!", "1: model: expected lower-case letters, digits, - and _, got 'Churn!'"),
-        ("1d", "5000 rows", "7: windows.size: expected a duration such as 15m, 6h, 1d or 2w"),
+        ("1d", "many rows", "7: windows.size: expected a duration such as 15m, 6h, 1d or 2w"),
+        ("1d", "0 rows", "7: windows.rows: expected greater than or equal to 1"),
         ("1d", "1d, timezone: Europe/Berln", "did you mean 'Europe/Berlin'?"),
         ("1d", "1d, tile: 1h, timezone: Asia/Kolkata", "windows.tile: 1h does not divide the off"),
         ("1d", "1d, tile: 7h", "7: windows.tile: 7h does not divide a window of 1d; use 1h"),
