@@ -17,6 +17,8 @@ from monitor.statistics.chi_square import pearson
 MINIMUM_WINDOWS = 8
 #: A column's own variation counts as this many windows' worth against what columns share.
 _SHRINKAGE = 8
+#: Fewer than one: most windows are alike and a few, such as days of fog, are quite different.
+_LEAST_DIRECTIONS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,7 +191,7 @@ def _directions(ratio: NDArray[np.float64], cells: int) -> float:
     spread = float(ratio.var(ddof=1))
     if spread == 0:
         return float(cells - 1)
-    return min(max(2 * float(ratio.mean()) ** 2 / spread, 1.0), float(cells - 1))
+    return min(max(2 * float(ratio.mean()) ** 2 / spread, _LEAST_DIRECTIONS), float(cells - 1))
 
 
 def _autocorrelation(counts: NDArray[np.int64], usual: NDArray[np.int64]) -> float:
