@@ -1,0 +1,1 @@
+"""Sequential detection of decay: evidence that grows window by window against a limit."""
