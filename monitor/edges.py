@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from monitor.decimals import decimals_of
 from watchkeeper.schema import Column, ColumnKind
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ N_BINS = 20
 FEW_VALUES = 20
 #: Categories that are listed one by one; a longer list is cut to the most frequent ones.
 MAX_CATEGORIES = 1_000
+#: Values that are enough to tell how many decimals a column has.
+_DECIMALS_FROM = 20_000
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -57,6 +60,11 @@ class ColumnBins:
         Rows of the fitted data per bin.
     minimum, maximum
         Range of the finite values; None when there was none.
+    decimals
+        How many decimals hold the numbers that it was fitted on (``decimals.MANY``: that many or
+        more); None when unknown.
+    distinct
+        How many different numbers there were; None when unknown.
 
     Examples
     --------
@@ -75,6 +83,8 @@ class ColumnBins:
     spacings: tuple[int, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    decimals: int | None = None
+    distinct: int | None = None
 
     @property
     def n_bins(self) -> int:
@@ -94,6 +104,7 @@ class ColumnBins:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bins as plain JSON types."""
+        learned = {"decimals": self.decimals, "distinct": self.distinct}
         return {
             "kind": str(self.kind),
             "edges": list(self.edges),
@@ -103,6 +114,8 @@ class ColumnBins:
             "spacings": list(self.spacings),
             "minimum": self.minimum,
             "maximum": self.maximum,
+            # Bins that were stored before these were known keep their fingerprint.
+            **{name: value for name, value in learned.items() if value is not None},
         }
 
     @classmethod
@@ -117,6 +130,8 @@ class ColumnBins:
             spacings=tuple(data["spacings"]),
             minimum=data["minimum"],
             maximum=data["maximum"],
+            decimals=data.get("decimals"),
+            distinct=data.get("distinct"),
         )
 
 
@@ -191,7 +206,14 @@ def fit_numbers(
         spacings=tuple(count(ordered, edges).tolist()),
         minimum=float(ordered[0]),
         maximum=float(ordered[-1]),
+        decimals=_decimals(ordered) if kind is ColumnKind.NUMERICAL else None,
+        distinct=len(distinct),
     )
+
+
+def _decimals(ordered: Values) -> int:
+    step = -(-len(ordered) // _DECIMALS_FROM)
+    return decimals_of(ordered[::step])
 
 
 def _quantile_edges(ordered: Values, n_bins: int) -> tuple[list[float], list[float]]:

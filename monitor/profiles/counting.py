@@ -14,10 +14,21 @@ from monitor.profiles.bins import ProfileBins
 from monitor.profiles.functions import epoch_us, histogram, histogram_exact
 from monitor.profiles.model import MOMENTS, SPECIAL, Profile
 from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
+from monitor.profiles.quality_counts import PER_COLUMN
+from monitor.profiles.quality_query import (
+    number_aggregates,
+    read_numbers,
+    read_quality,
+    row_aggregates,
+)
 from monitor.profiles.score_counts import read_scores, score_aggregates
 from watchkeeper.schema import ColumnKind
 
+#: So many widths of the reference's range outside of it a value is extreme.
+EXTREME = 3.0
+
 Row = Mapping[str, Any]
+Read = tuple[list[int], Sequence[int], list[float], Mapping[str, int]]
 
 
 def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
@@ -30,22 +41,27 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"n": rows.count()}
     for index, (name, column) in enumerate(bins.columns.items()):
+        if name not in rows.columns:
+            continue
         count = _categories if column.kind is ColumnKind.CATEGORICAL else _numbers
         for part, expression in count(rows[name], column).items():
             found[f"c{index}_{part}"] = expression
+    found |= row_aggregates(rows, bins)
     return found | outcome_aggregates(rows, bins.layout) | score_aggregates(rows, bins.layout)
 
 
 def read_profile(row: Row, bins: ProfileBins) -> Profile:
     """Make a profile of one row of results."""
-    cells, moments = [], []
+    cells, moments, quality = [], [], []
     for index, column in enumerate(bins.columns.values()):
         prefix = f"c{index}_"
         parts = {key[len(prefix) :]: row[key] for key in row if key.startswith(prefix)}
         read = _read_categories if column.kind is ColumnKind.CATEGORICAL else _read_numbers
-        special, counts, moment = read(parts, row["n"], column)
+        found = read(parts, row["n"], column) if parts else _absent(row["n"], column)
+        special, counts, moment, checked = found
         cells.extend([*special, *counts])
         moments.append(moment)
+        quality.append([checked.get(name, 0) for name in PER_COLUMN])
     return Profile(
         layout=bins.layout,
         rows=row["n"],
@@ -54,14 +70,36 @@ def read_profile(row: Row, bins: ProfileBins) -> Profile:
         moments=np.array(moments, dtype=np.float64).reshape(-1, len(MOMENTS)).T,
         outcomes=read_outcomes(row, bins.layout),
         scores=read_scores(row, bins.layout),
+        quality=read_quality(row, quality),
     )
 
 
 def as_number(value: Any, kind: ColumnKind) -> Any:
-    """Return the float64 that edges are compared with: microseconds, code points, or the value."""
+    """Return the float64 that edges are compared with: microseconds, code points, or the value.
+
+    What cannot be read as its kind becomes null.
+    """
+    type_ = value.type()
+    if kind is ColumnKind.TEXT:
+        return value.cast("string").length().cast("float64")
     if kind is ColumnKind.DATETIME:
+        if type_.is_string():
+            value = value.try_cast("timestamp('UTC')")
+        elif type_.is_temporal():
+            value = value.cast("timestamp('UTC')")
+        else:
+            return ibis.null("float64")
         return epoch_us(value).cast("float64")
-    return (value.length() if kind is ColumnKind.TEXT else value).cast("float64")
+    if type_.is_string():
+        return value.try_cast("float64")
+    return ibis.null("float64") if type_.is_temporal() else value.cast("float64")
+
+
+def is_misread(type_: Any, kind: ColumnKind) -> bool:
+    """Whether values of this type may be unreadable as the kind."""
+    if kind is ColumnKind.DATETIME:
+        return not type_.is_timestamp()
+    return kind is ColumnKind.NUMERICAL and not (type_.is_numeric() or type_.is_boolean())
 
 
 def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
@@ -80,7 +118,9 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
     bounds = _bounds(column)
     if bounds:
         found["histogram"] = histogram(finite, bounds)
-    return found
+    if is_misread(value.type(), column.kind):
+        found["given"] = value.count()
+    return found | number_aggregates(finite, column)
 
 
 def _marks(column: ColumnBins) -> dict[str, float]:
@@ -96,6 +136,8 @@ def _marks(column: ColumnBins) -> dict[str, float]:
         "far_under": math.nextafter(column.minimum - width, -math.inf),
         "over": column.maximum,
         "far_over": column.maximum + width,
+        "extreme_under": math.nextafter(column.minimum - EXTREME * width, -math.inf),
+        "extreme_over": column.maximum + EXTREME * width,
     }
     if column.kind is ColumnKind.NUMERICAL:
         marks |= {"below_zero": math.nextafter(0.0, -math.inf), "zero": 0.0}
@@ -106,9 +148,7 @@ def _bounds(column: ColumnBins) -> list[float]:
     return sorted({*_marks(column).values(), *column.edges})
 
 
-def _read_numbers(
-    parts: Row, rows: int, column: ColumnBins
-) -> tuple[list[int], Sequence[int], list[float]]:
+def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
     bounds = _bounds(column)
     found = [count for _, count in parts.get("histogram") or ()]
     fine = np.zeros(len(bounds) + 1, dtype=np.int64)
@@ -121,7 +161,7 @@ def _read_numbers(
     upto = {name: int(at_most[bounds.index(mark)]) for name, mark in _marks(column).items()}
     finite, nan = parts["finite"], parts["nan"] or 0
     special = {
-        "null": rows - parts["present"],
+        "null": rows - parts.get("given", parts["present"]),
         "nan": nan,
         "infinite": parts["present"] - finite - nan,
         "under": upto.get("under", 0),
@@ -135,7 +175,18 @@ def _read_numbers(
         math.inf if parts["minimum"] is None else parts["minimum"],
         -math.inf if parts["maximum"] is None else parts["maximum"],
     ]
-    return [special[name] for name in SPECIAL], counts.tolist(), moment
+    checked = {
+        "mistyped": parts.get("given", parts["present"]) - parts["present"],
+        "negative": upto.get("below_zero", 0),
+        "extreme": upto.get("extreme_under", 0) + finite - upto.get("extreme_over", finite),
+        **read_numbers(parts, int(np.count_nonzero(counts))),
+    }
+    return [special[name] for name in SPECIAL], counts.tolist(), moment, checked
+
+
+def _absent(rows: int, column: ColumnBins) -> Read:
+    special = [rows if name == "null" else 0 for name in SPECIAL]
+    return special, [0] * column.n_bins, [0.0, 0.0, math.inf, -math.inf], {"absent": rows}
 
 
 def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
@@ -147,13 +198,13 @@ def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
     return found
 
 
-def _read_categories(
-    parts: Row, rows: int, column: ColumnBins
-) -> tuple[list[int], Sequence[int], list[float]]:
+def _read_categories(parts: Row, rows: int, column: ColumnBins) -> Read:
     found: dict[str, int] = dict(parts.get("histogram") or ())
     # The empty string is the name under which the function counts what is not listed.
     found[""] = parts["empty"] or 0
     known = [found.get(name, 0) for name in column.categories]
     special = [0] * len(SPECIAL)
     special[0] = rows - parts["present"]
-    return special, [*known, parts["present"] - sum(known)], [0.0, 0.0, math.inf, -math.inf]
+    counts = [*known, parts["present"] - sum(known)]
+    checked = {"distinct": int(np.count_nonzero(counts))}
+    return special, counts, [0.0, 0.0, math.inf, -math.inf], checked

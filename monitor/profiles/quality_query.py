@@ -1,0 +1,102 @@
+"""Expressions that count what the checks of data quality need, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ibis
+import numpy as np
+
+from monitor.decimals import MANY, RELATIVE_SLACK, SLACK, coarse_decimals
+from monitor.edges import FEW_VALUES, MAX_CATEGORIES, ColumnBins
+from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
+from monitor.profiles.functions import epoch_us, value_counts
+from monitor.profiles.quality_counts import HOURS, QualityCounts
+from watchkeeper.schema import ColumnKind
+
+Row = Mapping[str, Any]
+
+_HOUR_US = 3_600_000_000
+#: Columns that tell rows apart well enough, beside the time; those with the most bins.
+_HASHED = 12
+
+
+def row_aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
+    """Return the aggregates over whole rows, by name.
+
+    Parameters
+    ----------
+    rows
+        With ``timestamp`` beside the columns of ``bins``.
+    """
+    names = [name for name in bins.columns if name in rows.columns and name not in _OUTPUTS]
+    hashed = sorted(names, key=lambda name: -bins.columns[name].n_bins)[:_HASHED]
+    hour = epoch_us(rows.timestamp) // _HOUR_US % HOURS
+    found = {"q_hours": value_counts(hour)}
+    if hashed:
+        row = ibis.struct({"timestamp": rows.timestamp, **{name: rows[name] for name in hashed}})
+        found["q_different"] = row.hash().nunique()
+    return found
+
+
+_OUTPUTS = frozenset({SCORE, PREDICTED})
+
+
+def read_quality(row: Row, columns: Sequence[Sequence[int]]) -> QualityCounts:
+    """Make counts of one row of results and the counts of its columns, column by column."""
+    hours = np.zeros(HOURS, dtype=np.int64)
+    for hour, rows in row["q_hours"] or ():
+        hours[hour] = rows
+    return QualityCounts(
+        columns=np.array(columns, dtype=np.int64).T,
+        hours=hours,
+        copies=row["n"] - row.get("q_different", row["n"]),
+    )
+
+
+def number_aggregates(finite: Any, column: ColumnBins) -> dict[str, Any]:
+    """Return the aggregates of one column of numbers, by name.
+
+    Parameters
+    ----------
+    finite
+        The values, null where they are not finite.
+    """
+    found = {}
+    if column.kind is ColumnKind.NUMERICAL and column.decimals is not None:
+        coarse = coarse_decimals(column.decimals)
+        if coarse >= 0:
+            found["coarse"] = _has_decimals(finite, coarse, column).sum()
+        if column.decimals < MANY:
+            found["usual"] = _has_decimals(finite, column.decimals, column).sum()
+    if column.distinct is not None and FEW_VALUES < column.distinct <= MAX_CATEGORIES:
+        found["distinct"] = finite.nunique()
+    return found
+
+
+def read_numbers(parts: Row, occupied: int) -> dict[str, int]:
+    """Return the counts of one column of numbers, by name.
+
+    Parameters
+    ----------
+    occupied
+        How many of its bins hold a value.
+    """
+    usual = parts.get("usual")
+    return {
+        "coarse": parts.get("coarse") or 0,
+        "fine": 0 if usual is None else parts["finite"] - usual,
+        "distinct": parts.get("distinct", occupied),
+    }
+
+
+def _has_decimals(value: Any, decimals: int, column: ColumnBins) -> Any:
+    """Return whether a value needs at most so many decimals.
+
+    As ``decimals.has_decimals``, but with one slack for the whole column, which is much faster.
+    """
+    largest = max(abs(column.minimum or 0.0), abs(column.maximum or 0.0))
+    slack = SLACK + RELATIVE_SLACK * largest * 10.0**decimals
+    scaled = value * 10.0**decimals if decimals else value
+    return (scaled - (scaled + 0.5).floor()).abs() <= slack
