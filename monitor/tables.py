@@ -103,6 +103,16 @@ class Tables(AbstractContextManager["Tables"]):
         path = name.removeprefix("file://")
         return self._described(name, self._files(name, path))
 
+    def copy(self, name: str, query: str) -> Table:
+        """Keep the result of a query as a table of that name, for as long as this is open.
+
+        Raises
+        ------
+        TableError
+            What it reads is damaged.
+        """
+        return self._described(name, self._copied(name, query))
+
     def query(self, table: Table, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query on one table.
 

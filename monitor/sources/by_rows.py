@@ -1,0 +1,181 @@
+"""Windows of so many rows: a table told by a clock that ticks once a row."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from monitor.profiles.connection import instant
+from monitor.profiles.query import EPOCH, MICROSECOND
+from monitor.sources.expressions import moment
+from monitor.sql import identifier, select
+from monitor.tables import Table, Tables
+from watchkeeper.model_settings import ModelSettings, Windows
+from watchkeeper.tiling import default_tile
+from watchkeeper.window import DAY, Window
+
+#: When the counted clock of a log starts.
+START = datetime(2000, 1, 3, tzinfo=UTC)
+#: What a window may last on the counted clock, longest first; each divides a day.
+_LENGTHS = tuple(timedelta(minutes=minutes) for minutes in (1440, 720, 360, 180, 60, 30, 15, 5, 1))
+#: Columns of the copy; a table of a stranger hardly has one of that name.
+_KNOWN_AT = "watchkeeper_known_at"
+_TIME, _NUMBER = "watchkeeper_time", "watchkeeper_number"
+_ARRIVAL, _KNOWN = "watchkeeper_arrival", "watchkeeper_known"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedClock:
+    """The time of a table's rows, and the counted time that stands for it.
+
+    Parameters
+    ----------
+    instants
+        When the first row of each window has its time, and last of all when the last row has.
+    start, length
+        When the first window starts on the counted clock, and how long each of them lasts there.
+    """
+
+    instants: tuple[datetime, ...]
+    start: datetime
+    length: timedelta
+
+    def real(self, counted: datetime) -> datetime:
+        """Return when an instant of the counted clock is, to the window.
+
+        Examples
+        --------
+        >>> days = [datetime(2013, 6, day, tzinfo=UTC) for day in (1, 5, 6)]
+        >>> clock = CountedClock(instants=tuple(days), start=START, length=DAY)
+        >>> clock.real(START + DAY).day, clock.real(START + 9 * DAY).day
+        (5, 6)
+        """
+        number = (counted - self.start) // self.length
+        return self.instants[min(max(number, 0), len(self.instants) - 1)]
+
+    def window(self, counted: Window) -> Window:
+        """Return the times of the first row of a window and of the first one after it."""
+        return Window(start=self.real(counted.start), end=self.real(counted.end))
+
+    def counted(self, real: datetime) -> datetime:
+        """Return by when on the counted clock a time has come, to the window."""
+        return self.start + bisect_right(self.instants[:-1], real) * self.length
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A table on the counted clock, the settings that read it, and the way back."""
+
+    table: Table
+    settings: ModelSettings
+    clock: CountedClock
+
+
+def count_rows(
+    tables: Tables,
+    table: Table,
+    settings: ModelSettings,
+    *,
+    reference_of: CountedClock | None = None,
+) -> Counted:
+    """Tell a table by a clock on which every ``windows.rows`` rows are one window of time.
+
+    Rows are in the order of their time and, where that is the same, of arrival: a survey's
+    year is one instant. Everything that judges windows of time then judges windows of
+    rows, in the same code. A label is known when the rows before that time have been seen.
+
+    Parameters
+    ----------
+    reference_of
+        The clock of a log that the table is the reference of: it ends where that one starts.
+
+    Returns
+    -------
+    Counted
+        The table is a sorted copy, which `tables` removes when it is closed.
+    """
+    rows = settings.windows.rows or table.rows
+    ordered = _ordered(tables, table, settings)
+    first = select(
+        [f"epoch_us({_TIME})"], ordered.source, f"WHERE {_NUMBER} % {rows} = 0 ORDER BY 1"
+    )
+    last = select([f"epoch_us(max({_TIME}))"], ordered.source)
+    firsts = tables.query(ordered, first)
+    found = [*firsts, *tables.query(ordered, last)]
+    instants = tuple(EPOCH + microseconds * MICROSECOND for (microseconds,) in found)
+    length, start = _length(instants), START
+    if reference_of is not None:
+        length = reference_of.length
+        start = reference_of.start - len(firsts) * length
+    clock = CountedClock(instants=instants, start=start, length=length)
+    return Counted(
+        table=_retimed(tables, ordered, settings, clock, rows),
+        settings=_settings(settings, clock),
+        clock=clock,
+    )
+
+
+def _ordered(tables: Tables, table: Table, settings: ModelSettings) -> Table:
+    """Return the table with the number ``k``, time ``t`` and time of knowledge of each row."""
+    time = moment(settings.timestamp, table.types[settings.timestamp])
+    known = f"{_TIME} + to_microseconds({settings.label.delay // MICROSECOND})"
+    available = settings.label.available_at
+    if available is not None:
+        known = f"COALESCE({moment(available, table.types[available])}, {known})"
+    timed = select(["*", f"{time} AS {_TIME}", f"row_number() OVER () AS {_ARRIVAL}"], table.source)
+    number = f"row_number() OVER (ORDER BY {_TIME}, {_ARRIVAL}) - 1 AS {_NUMBER}"
+    numbered = select(["*", number], f"({timed})")
+    columns = [f"* EXCLUDE ({_ARRIVAL})", f"{known} AS {_KNOWN}"]
+    return tables.copy(table.name, select(columns, f"({numbered})", f"ORDER BY {_NUMBER}"))
+
+
+def _retimed(
+    tables: Tables, ordered: Table, settings: ModelSettings, clock: CountedClock, rows: int
+) -> Table:
+    # A label that is known at the time of its own row, or of one like it, is known at once.
+    ends = select([f"{_TIME} AS time", f"max({_NUMBER}) AS last"], ordered.source, "GROUP BY 1")
+    joined = f"{ordered.source} AS r ASOF LEFT JOIN ({ends}) AS e ON r.{_KNOWN} > e.time"
+    seen = f"GREATEST(r.{_NUMBER}, COALESCE(e.last, 0))"
+    time = identifier(settings.timestamp)
+    columns = [
+        f"r.* EXCLUDE ({_TIME}, {_NUMBER}, {_KNOWN}) "
+        f"REPLACE ({_tick(f'r.{_NUMBER}', clock, rows)} AS {time})",
+        f"{_tick(seen, clock, rows)} AS {_KNOWN_AT}",
+    ]
+    return tables.copy(ordered.name, select(columns, joined, f"ORDER BY r.{_NUMBER}"))
+
+
+def _tick(number: str, clock: CountedClock, rows: int) -> str:
+    """Return SQL for the instant of a row on the counted clock."""
+    length = clock.length // MICROSECOND
+    within = f"({number} // {rows}) * {length} + ({number} % {rows}) * {length} // {rows}"
+    return f"{instant(clock.start)} + to_microseconds({within})"
+
+
+def _length(instants: tuple[datetime, ...]) -> timedelta:
+    """Return what a window may last on the counted clock: about what it lasts, at most a day.
+
+    The alarm budget is in pages a quarter, so a clock on which windows were rarer than they
+    are would spend it many times over.
+    """
+    spans = sorted(b - a for a, b in pairwise(instants))
+    usual = spans[len(spans) // 2] if spans else DAY
+    if usual == timedelta(0):
+        return DAY
+    return next((length for length in _LENGTHS if length <= usual), _LENGTHS[-1])
+
+
+def _settings(settings: ModelSettings, clock: CountedClock) -> ModelSettings:
+    utc = ZoneInfo("UTC")
+    windows = Windows(size=clock.length, timezone=utc, tile=default_tile(clock.length, utc))
+    ends = zip(clock.instants[1:], range(1, len(clock.instants)), strict=True)
+    waits = [
+        clock.counted(end + settings.label.delay) - (clock.start + number * clock.length)
+        for end, number in ends
+    ]
+    delay = max([timedelta(0), *waits]) if settings.label.delay else timedelta(0)
+    label = settings.label.model_copy(update={"delay": delay, "available_at": _KNOWN_AT})
+    return settings.model_copy(update={"windows": windows, "label": label})
