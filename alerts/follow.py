@@ -18,6 +18,9 @@ OF_A_VERSION = (Family.PERFORMANCE, Family.INPUT_DRIFT, Family.OUTPUT_DRIFT)
 #: What is broken whatever version serves.
 OF_THE_SOURCE = (Family.DATA_CONTRACT, Family.PIPELINE)
 
+#: Checks that only inform: an estimate is no measured harm.
+NEVER_JUDGED = frozenset({"estimate"})
+
 _SHOWN_CAUSES = 5
 
 
@@ -64,7 +67,7 @@ def follow(
     seen: set[str] = set()
     judged: set[Family] = set()
     for result in evaluated.results:
-        if result.family not in families:
+        if result.family not in families or result.check in NEVER_JUDGED:
             continue
         key = series_key(evaluated.model, slot, result)
         seen.add(key)

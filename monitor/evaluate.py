@@ -8,6 +8,8 @@ from datetime import datetime
 from monitor.decay import check_performance
 from monitor.drift import check_drift
 from monitor.drift_reference import DriftReference, fixed
+from monitor.estimate import check_estimate
+from monitor.estimation.trust import Checked
 from monitor.model import CheckResult, EvaluatedWindow
 from monitor.performance.blocks import blocks_of
 from monitor.profiles.model import Profile
@@ -33,6 +35,7 @@ def evaluate_window(
     rows_before: Sequence[int] = (),
     rows_of_all: int | None = None,
     drift_reference: DriftReference | None = None,
+    estimates_before: Sequence[Checked] = (),
 ) -> EvaluatedWindow:
     """Run every check on one window of one model version.
 
@@ -47,6 +50,8 @@ def evaluate_window(
     drift_reference
         What columns are compared with; by default the whole fixed reference. Performance and the
         data contract are always held against the fixed one.
+    estimates_before
+        How estimates of the windows before it came out, the newest first.
     now
         Event time of the evaluation.
     """
@@ -68,6 +73,9 @@ def evaluate_window(
             reference,
             settings.tolerance,
             mature=mature,
+        )
+        results += check_estimate(
+            subject, profile, reference, settings.tolerance, estimates_before, mature=mature
         )
         results += check_quality(subject, profile, reference)
         results += check_drift(subject, profile, drift_reference or fixed(reference))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from monitor.edges import ColumnBins, SelectableTable, fit_bins
+from monitor.estimation.estimator import Estimator
+from monitor.estimator_fit import fit_estimator
 from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
@@ -48,6 +50,8 @@ class Reference:
         By column.
     seasons
         What the hours of the week or day look like; None where windows are days or longer.
+    estimator
+        What it lets one expect before labels arrive; None where its labels are too few.
     id
         None until it is stored.
     """
@@ -59,6 +63,7 @@ class Reference:
     performance: Mapping[str, Performance]
     habits: Mapping[str, Habit]
     seasons: SeasonHabits | None = None
+    estimator: Estimator | None = None
     kind: str = "fixed"
     id: int | None = None
 
@@ -161,6 +166,9 @@ def reference_of(
         },
         habits=learn_habits([profile for _, profile in windows], whole),
         seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
+        estimator=fit_estimator(
+            rows, bins, whole, [profile for _, profile in windows], scored=scored
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Integer, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from monitor.estimation.estimator import Estimator
 from monitor.habits import Habit
 from monitor.performance.interval import Performance
 from monitor.profiles.bins import ProfileBins
@@ -37,6 +38,7 @@ class ReferenceRow(Base):
     performance: Mapped[dict[str, Any]] = mapped_column(JSON)
     habits: Mapped[dict[str, Any]] = mapped_column(JSON)
     seasons: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    estimator: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
 
 
@@ -72,6 +74,7 @@ class References:
             performance={name: asdict(found) for name, found in reference.performance.items()},
             habits={name: habit.to_dict() for name, habit in reference.habits.items()},
             seasons=None if reference.seasons is None else reference.seasons.to_dict(),
+            estimator=None if reference.estimator is None else reference.estimator.to_dict(),
             created_at=at,
         )
         self._session.add(row)
@@ -128,6 +131,7 @@ def _to_reference(row: ReferenceRow) -> Reference:
         performance={name: Performance(**found) for name, found in row.performance.items()},
         habits={name: Habit.from_dict(habit) for name, habit in row.habits.items()},
         seasons=None if row.seasons is None else SeasonHabits.from_dict(row.seasons),
+        estimator=None if row.estimator is None else Estimator.from_dict(row.estimator),
         kind=row.kind,
         id=row.id,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
 from monitor.model import EvaluatedWindow
 from monitor.profiles.model import Profile
@@ -151,6 +152,9 @@ class Monitor:
             rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
             drift_reference=self._drift_references.of(
                 session, settings, reference, version, window
+            ),
+            estimates_before=checked_before(
+                session, settings.model, version, settings.tolerance.metric, window
             ),
         )
 

@@ -21,30 +21,24 @@ _OUTSIDE = 0.25
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """One past window in which both are known.
+    """How an estimate of a past window came out when its mature labels were known.
 
     Parameters
     ----------
-    estimate, lower, upper
-        What was expected, with its 95 % interval.
-    realised
-        What the mature labels said.
+    error
+        Estimate minus realised value.
+    lower, upper
+        Between which the estimate's 95 % interval expected it.
     """
 
-    estimate: float
+    error: float
     lower: float
     upper: float
-    realised: float
-
-    @property
-    def error(self) -> float:
-        """Estimate minus realised value."""
-        return self.estimate - self.realised
 
     @property
     def inside(self) -> bool:
         """Whether the interval held what it promised."""
-        return self.lower <= self.realised <= self.upper
+        return self.lower <= self.error <= self.upper
 
 
 def distrust(checked: Sequence[Checked], allowed: float | None, outside: float) -> str | None:
@@ -65,7 +59,7 @@ def distrust(checked: Sequence[Checked], allowed: float | None, outside: float) 
 
     Examples
     --------
-    >>> bad = Checked(estimate=0.9, lower=0.89, upper=0.91, realised=0.8)
+    >>> bad = Checked(error=0.1, lower=-0.01, upper=0.01)
     >>> distrust([bad] * 3, 0.02, 0.0)
     'it missed 3 of the last 3 windows with labels, by 0.1 on average'
     >>> distrust([bad] * 2, 0.02, 0.0) is None
