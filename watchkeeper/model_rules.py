@@ -31,6 +31,11 @@ class AlarmBudget(Section):
         default="quarter", description="Over which time."
     )
 
+    @property
+    def period(self) -> timedelta:
+        """How long that time is; a quarter counts as 90 days."""
+        return timedelta(days={"week": 7, "month": 30, "quarter": 90, "year": 365}[self.per])
+
 
 class Alerts(Section):
     """When a finding becomes an incident, and when it is over."""

@@ -1,0 +1,67 @@
+"""From a model's settings and the past of its reference to the detector that watches it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from monitor.detection.detector import Detector
+from monitor.detection.fitting import History, fit_detector, learn_history
+from monitor.detection.past import Past
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.window import DAY
+
+
+def run_of(settings: ModelSettings) -> float:
+    """Return how many quiet windows the alarm budget asks for between two pages.
+
+    Examples
+    --------
+    >>> from watchkeeper.model_rules import AlarmBudget
+    >>> AlarmBudget(pages=1, per="quarter").period // timedelta(days=1)
+    90
+    """
+    budget = settings.alarm_budget
+    return budget.period / settings.windows.size / budget.pages
+
+
+def key_of(settings: ModelSettings) -> str:
+    """Return what a detector was fitted for; with another key it is fitted anew."""
+    windows, budget = settings.windows, settings.alarm_budget
+    said = (
+        settings.tolerance.metric,
+        settings.tolerance.change,
+        windows.size,
+        windows.timezone.key,
+    )
+    return "|".join(str(part) for part in (*said, budget.pages, budget.per))
+
+
+def history_of(past: Past, settings: ModelSettings) -> History:
+    """Return the losses of the metric that decides, by unit of time."""
+    size = settings.windows.size
+    return learn_history(
+        past.units,
+        metric=settings.tolerance.metric,
+        per_window=max(1, size // DAY),
+        per_day=max(1, int(timedelta(days=1) / size)),
+    )
+
+
+def arm(history: History, settings: ModelSettings, level: float | None) -> Detector | None:
+    """Return the detector for a model's settings; None when its reference allows none.
+
+    Parameters
+    ----------
+    level
+        The metric that decides, on the reference; None where it has none.
+    """
+    if level is None:
+        return None
+    return fit_detector(
+        history,
+        metric=settings.tolerance.metric,
+        task=settings.task,
+        tolerance=settings.tolerance,
+        level=level,
+        run=run_of(settings),
+    )
