@@ -9,29 +9,31 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from alerts.channels.outcome import Channel, Found, FoundKind, Outcome, OutcomeKind, Parcel
+from alerts.channels.outcome import Channel, Found, FoundKind, Outcome, OutcomeKind
+from alerts.compose import OnDuty, compose, nobody
 from alerts.destinations import Destinations, Limits
-from alerts.message import Message, View, delayed, render, render_plain, render_reply
-from alerts.model import DeliveryKind, Incident
+from alerts.model import DeliveryKind
 from alerts.outbox import Delivery, DeliveryState, Outbox
-from alerts.repository import Incidents, SeriesStore
-from watchkeeper.database import database_now, read, write
+from alerts.repository import Incidents
+from watchkeeper.database import read, write
 from watchkeeper.errors import LeaseLostError
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 200
+_BATCH_SECONDS = 30.0
 _LOOK_AFTER = 2.0
 _LOOKUPS = 3
-_LATE = 120.0
 _LONGEST_BACK_OFF = 300.0
+_LONGEST_DOUBT = 15.0
 _BROKEN_WAIT = 60.0
+#: Transports whose channels are all behind one server: when it is away, none of them works.
+_ONE_SERVER = frozenset({"slack", "email"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,8 @@ class Delivering:
     look_after
         Seconds before the first look-up of a message that may have arrived; each further one
         waits twice as long, for a call that timed out may still take effect.
+    on_duty
+        Says who of a team is on call now.
     """
 
     lease: float = 30.0
@@ -62,6 +66,7 @@ class Delivering:
     interactive: bool = False
     look_after: float = _LOOK_AFTER
     limits: Limits = field(default_factory=Limits)
+    on_duty: OnDuty = nobody
 
     def __post_init__(self) -> None:
         if self.lease < 2 * self.call:
@@ -100,8 +105,8 @@ class Deliverer:
                 return 0
         with write(self._engine) as session:
             Outbox(session).expire_leases()
-        handled = 0
-        while handled < _BATCH and self._next():
+        handled, until = 0, time.monotonic() + _BATCH_SECONDS
+        while handled < _BATCH and time.monotonic() < until and self._next():
             handled += 1
         return handled
 
@@ -128,49 +133,25 @@ class Deliverer:
     def _deliver(self, delivery: Delivery, taken_at: float) -> None:
         channel = self._channels[delivery.transport]
         with read(self._engine) as session:
-            incident = Incidents(session).get(delivery.incident_id)
-            roll = SeriesStore(session).roll_call(delivery.incident_id)
-            now = database_now(session)
-        if incident is None:
-            raise LookupError(f"delivery {delivery.id} is about no incident")
-        kind = DeliveryKind.ROOT if delivery.root is None else delivery.kind
-        shown = delivery.root_revision >= incident.standing.revision
-        if kind is DeliveryKind.UPDATE and shown:
+            parcel = compose(
+                session,
+                delivery,
+                public_url=self._how.public_url,
+                interactive=self._how.interactive,
+                on_duty=self._how.on_duty,
+            )
+        if parcel is None:
             self._finish(delivery, DeliveryState.SUPERSEDED)
             return
-        view = View(
-            incident=incident,
-            members=[series.as_member() for series in roll.worst],
-            firing=roll.lasting,
-            total=roll.members,
-            public_url=self._how.public_url,
-            interactive=self._how.interactive,
-            remark=_remark(delivery, now),
-            news=delivery.text if kind is DeliveryKind.ROOT else "",
-        )
-        parcel = Parcel(
-            delivery_id=delivery.id,
-            kind=kind,
-            address=delivery.address,
-            message=_render(delivery, kind, view),
-            root=None if kind is DeliveryKind.ROOT else delivery.root,
-            broadcast=delivery.broadcast,
-            first_try_at=delivery.first_try_at or now,
-            labels={
-                "incident_id": incident.id,
-                "revision": incident.standing.revision,
-                "kind": str(kind),
-            },
-        )
         # An edit may be made twice without harm; everything else is looked for first.
-        if delivery.doubtful and kind is not DeliveryKind.UPDATE:
+        if delivery.doubtful and parcel.kind is not DeliveryKind.UPDATE:
             found = channel.find(parcel)
             if not self._may_send_again(delivery, found):
                 return
         if time.monotonic() - taken_at > self._how.lease - self._how.call:
             self._give_back(delivery, DeliveryState.AMBIGUOUS, after=0)
             return
-        self._record(delivery, channel.send(parcel), incident)
+        self._record(delivery, channel.send(parcel), shown=int(parcel.labels["revision"]))
 
     def _may_send_again(self, delivery: Delivery, found: Found) -> bool:
         """Adopt what has arrived, wait where nobody can know yet, else allow another attempt."""
@@ -178,6 +159,8 @@ class Deliverer:
             sent = Outcome(kind=OutcomeKind.SENT, channel=found.channel, ts=found.ts)
             self._sent(delivery, sent, shown=found.revision, adopted=True)
             return False
+        if found.kind is FoundKind.REPEATABLE:
+            return True
         if found.kind is FoundKind.CANNOT_LOOK:
             if delivery.possible_repeat:
                 return True
@@ -186,7 +169,7 @@ class Deliverer:
             )
             return False
         if found.kind is FoundKind.FAILED:
-            after = max(found.retry_after, back_off(delivery.attempt))
+            after = max(found.retry_after, min(back_off(delivery.attempt), _LONGEST_DOUBT))
             self._give_back(delivery, DeliveryState.AMBIGUOUS, after=after, error=found.error)
             return False
         if delivery.lookups + 1 < _LOOKUPS:
@@ -195,20 +178,26 @@ class Deliverer:
                 DeliveryState.AMBIGUOUS,
                 after=self._how.look_after * 2 ** (delivery.lookups + 1),
                 lookups=delivery.lookups + 1,
+                # A look is no attempt: it must not lengthen the wait after the next failure.
+                attempt=delivery.attempt - 1,
             )
             return False
         return True
 
-    def _record(self, delivery: Delivery, outcome: Outcome, incident: Incident) -> None:
+    def _record(self, delivery: Delivery, outcome: Outcome, *, shown: int) -> None:
         kind = outcome.kind
         if kind is OutcomeKind.SENT:
-            self._sent(delivery, outcome, shown=incident.standing.revision, adopted=False)
+            self._sent(delivery, outcome, shown=shown, adopted=False)
+        elif kind is OutcomeKind.NOTHING_TO_SAY:
+            self._finish(delivery, DeliveryState.SUPERSEDED)
         elif kind is OutcomeKind.AMBIGUOUS:
             edit = delivery.kind is DeliveryKind.UPDATE
             self._give_back(
                 delivery,
                 DeliveryState.PENDING if edit else DeliveryState.AMBIGUOUS,
-                after=max(self._how.look_after, back_off(delivery.attempt - 1)),
+                after=max(
+                    self._how.look_after, min(back_off(delivery.attempt - 1), _LONGEST_DOUBT)
+                ),
                 error=outcome.error,
                 doubtful=not edit,
                 lookups=0,
@@ -244,7 +233,9 @@ class Deliverer:
                     destinations.hold(delivery.transport, outcome.retry_after, why)
                 destinations.hold(delivery.destination, outcome.retry_after, why)
             else:
-                destinations.hold(delivery.transport, back_off(delivery.attempt), why)
+                shared = delivery.transport in _ONE_SERVER
+                held = delivery.transport if shared else delivery.destination
+                destinations.hold(held, back_off(delivery.attempt), why)
             throttled = outcome.kind is OutcomeKind.THROTTLED
             Outbox(session).release(
                 delivery,
@@ -262,7 +253,8 @@ class Deliverer:
         Outbox(session).redirect(
             delivery, fallback, error_class=str(OutcomeKind.BAD_DESTINATION), why=why
         )
-        Incidents(session).move(delivery.incident_id, delivery.destination, fallback)
+        if delivery.incident_id is not None:
+            Incidents(session).move(delivery.incident_id, delivery.destination, fallback)
 
     def _sent(self, delivery: Delivery, outcome: Outcome, *, shown: int, adopted: bool) -> None:
         changes = {} if delivery.root is not None else {"kind": DeliveryKind.ROOT}
@@ -318,26 +310,3 @@ def back_off(attempt: int) -> float:
     [1.0, 2.0, 4.0, 300.0]
     """
     return float(min(2.0 ** min(attempt, 20), _LONGEST_BACK_OFF))
-
-
-def _remark(delivery: Delivery, now: float) -> str:
-    late = now - delivery.enqueued_at
-    remarks = []
-    if late > _LATE and delivery.kind is not DeliveryKind.UPDATE:
-        remarks.append(delayed(timedelta(seconds=late)))
-    if delivery.possible_repeat:
-        remarks.append("possible repeat")
-    return "; ".join(remarks)
-
-
-def _render(delivery: Delivery, kind: DeliveryKind, view: View) -> Message:
-    if kind is DeliveryKind.REPLY:
-        return render_reply(view, delivery.text, mention=delivery.mention)
-    if delivery.plain:
-        return render_plain(view)
-    try:
-        return render(view)
-    except Exception:
-        # An alert is never lost to its formatting.
-        log.exception("render_failed", incident=view.incident.name)
-        return render_plain(view)

@@ -9,6 +9,7 @@ from typing import Any
 
 from alerts.block_kit import clean, code, escape, problems, words
 from alerts.model import Evaluability, Incident, IncidentState, Member, Severity
+from alerts.plan import Duty
 from alerts.wording import UNKNOWN, against_limit, in_trouble, metric_name, moment, number, span
 from monitor.model import Family
 from watchkeeper.errors import DeliveryError
@@ -48,6 +49,8 @@ class View:
         A line about the sending itself: late, possibly a repeat, continuing another message.
     news
         What happened, when it opens a thread that began elsewhere.
+    duty
+        Who is on call now, for a page.
     """
 
     incident: Incident
@@ -58,6 +61,7 @@ class View:
     interactive: bool = False
     remark: str = ""
     news: str = ""
+    duty: Duty | None = None
 
 
 def render(view: View) -> Message:
@@ -73,7 +77,7 @@ def render(view: View) -> Message:
         _section(view, "who", _who(view)),
         {**_section(view, "facts", ""), **_fields(view)},
         *_findings(view),
-        _section(view, "do", f"*Do first*  {_first_action(view)}"),
+        _section(view, "do", f"*Do first*  {first_action(view)}"),
         *_buttons(view),
         {
             "type": "context",
@@ -96,7 +100,7 @@ def render_plain(view: View) -> Message:
 
 def render_reply(view: View, text: str, *, mention: bool) -> Message:
     """Return a reply for the thread of an incident."""
-    call = _mention(view.incident) if mention else ""
+    call = _mention(view) if mention else ""
     line = words(text, 1500) or view.incident.name
     return Message(text=f"{call} {line}".strip() + (f" _{view.remark}_" if view.remark else ""))
 
@@ -122,16 +126,34 @@ def _headline(incident: Incident) -> str:
 def _who(view: View) -> str:
     incident = view.incident
     owner = incident.owner
-    who = _mention(incident) or words(owner.name, 80)
+    who = called(owner.slack) or words(owner.name, 80)
     return (
-        f"*Owner*  {who}, team {words(owner.team, 80)}\n"
+        f"*Owner*  {who}, team {words(owner.team, 80)}{_on_call(view)}\n"
         f"*State*  {_standing(incident)}\n*Why you*  {words(owner.why, 200)}"
     )
 
 
-def _mention(incident: Incident) -> str:
-    """Return the call of the owner; group IDs have a form of their own."""
-    slack = incident.owner.slack
+def _on_call(view: View) -> str:
+    if view.duty is None:
+        return ""
+    until = f" until {moment(view.duty.until)}" if view.duty.until else ""
+    return f"\n*On call*  {called(view.duty.slack) or words(view.duty.name, 80)}{until}"
+
+
+def _mention(view: View) -> str:
+    """Return the call of who is on call, else of the owner."""
+    duty = called(view.duty.slack) if view.duty else ""
+    return duty or called(view.incident.owner.slack)
+
+
+def called(slack: str | None) -> str:
+    """Return the mention of a user or group; the IDs of groups have a form of their own.
+
+    Examples
+    --------
+    >>> called("U0ADA"), called("S0ML"), called("<!channel>"), called(None)
+    ('<@U0ADA>', '<!subteam^S0ML>', '', '')
+    """
     if not slack or not slack.isalnum():
         return ""
     return f"<!subteam^{slack}>" if slack.startswith("S") else f"<@{slack}>"
@@ -161,7 +183,8 @@ def _standing(incident: Incident) -> str:
     return f"open, nobody has acknowledged it{again}"
 
 
-def _fields(view: View) -> dict[str, Any]:
+def facts_of(view: View) -> list[tuple[str, str]]:
+    """Return what is known of an incident as names and values, escaped for Slack."""
     incident, facts = view.incident, view.incident.facts
     fields = []
     if incident.family is Family.PERFORMANCE and view.members:
@@ -175,7 +198,11 @@ def _fields(view: View) -> dict[str, Any]:
     fields.append(("Started", f"{moment(incident.started_at)} ({lasted} of data)"))
     fields.append(("Newest window", f"until {moment(facts.window_end)}"))
     fields.append(("Version", str(facts.version)))
-    return {"fields": [_mrkdwn(f"*{name}*\n{value}") for name, value in fields[:10]]}
+    return fields[:10]
+
+
+def _fields(view: View) -> dict[str, Any]:
+    return {"fields": [_mrkdwn(f"*{name}*\n{value}") for name, value in facts_of(view)]}
 
 
 def _performance_fields(member: Member) -> list[tuple[str, str]]:
@@ -188,7 +215,8 @@ def _performance_fields(member: Member) -> list[tuple[str, str]]:
     return [("Metric", value), ("Limit", number(reading.limit))]
 
 
-def _findings(view: View) -> list[dict[str, Any]]:
+def findings_of(view: View) -> tuple[str, list[str]]:
+    """Return the findings or likely causes, with their heading, escaped for Slack."""
     incident = view.incident
     if incident.family is Family.PERFORMANCE:
         causes = incident.facts.causes
@@ -200,11 +228,13 @@ def _findings(view: View) -> list[dict[str, Any]]:
         lines = [_finding(member) for member in current[:_SHOWN_FINDINGS]]
         hidden = view.firing - len(lines)
         title = "*Findings*, worst first"
-    if not lines:
-        return []
     numbered = [f"{place}. {line}" for place, line in enumerate(lines, start=1)]
-    more = [f"+{hidden} more"] if hidden > 0 else []
-    return [_section(view, "findings", "\n".join([title, *numbered, *more]))]
+    return title, [*numbered, *([f"+{hidden} more"] if lines and hidden > 0 else [])]
+
+
+def _findings(view: View) -> list[dict[str, Any]]:
+    title, lines = findings_of(view)
+    return [_section(view, "findings", "\n".join([title, *lines]))] if lines else []
 
 
 def _finding(member: Member) -> str:
@@ -214,7 +244,8 @@ def _finding(member: Member) -> str:
     return f"{column}{words(member.reading.reason)}{doubt}"
 
 
-def _first_action(view: View) -> str:
+def first_action(view: View) -> str:
+    """Return what to do before anything else, escaped for Slack."""
     incident = view.incident
     if incident.state in (_STATE.RESOLVED, _STATE.CLOSED, _STATE.MERGED):
         return "Nothing." + (" Was this worth your time?" if view.interactive else "")
@@ -323,15 +354,18 @@ def _story(view: View) -> str:
     return " ".join(parts)
 
 
-def delayed(late: timedelta) -> str:
+def delayed(late: timedelta, transport: str = "slack") -> str:
     """Return the remark on a message that left late.
 
     Examples
     --------
     >>> delayed(timedelta(minutes=14))
     'delayed 14 min: Slack could not be reached'
+    >>> delayed(timedelta(minutes=14), "email")
+    'delayed 14 min'
     """
-    return f"delayed {span(late)}: Slack could not be reached"
+    why = ": Slack could not be reached" if transport == "slack" else ""
+    return f"delayed {span(late)}{why}"
 
 
 def _link(view: View) -> str:

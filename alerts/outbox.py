@@ -61,7 +61,8 @@ class Delivery:
 
     sequence: int
     id: str
-    incident_id: int
+    incident_id: int | None
+    digest_id: int | None
     destination: str
     transport: str
     kind: DeliveryKind
@@ -264,8 +265,8 @@ class Outbox:
         ).first()
         known = root is not None and root.channel_id is not None and root.ts is not None
         same = (
-            "sequence", "id", "incident_id", "destination", "transport", "revision", "text",
-            "mention", "broadcast", "at", "attempt", "doubtful", "lookups", "plain",
+            "sequence", "id", "incident_id", "digest_id", "destination", "transport", "revision",
+            "text", "mention", "broadcast", "at", "attempt", "doubtful", "lookups", "plain",
             "possible_repeat", "lease_token", "enqueued_at", "first_try_at",
         )  # fmt: skip
         return Delivery(

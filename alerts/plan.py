@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Duty:
+    """Somebody who is on call; ``until`` is None when nobody knows how long."""
+
+    name: str
+    slack: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from alerts.message import Message
 from alerts.model import DeliveryKind
+from alerts.story import Story
 
 
 class OutcomeKind(StrEnum):
@@ -18,6 +19,7 @@ class OutcomeKind(StrEnum):
     ``AMBIGUOUS``: it may have arrived; look before sending again. ``UNRENDERABLE``: its form was
     refused. ``BAD_DESTINATION``: the channel cannot take it. ``BAD_CREDENTIALS``: the whole
     transport is shut. ``ROOT_GONE``: the message to edit or answer is no longer there.
+    ``NOTHING_TO_SAY``: the channel has no form for this kind of message, and needs none.
     """
 
     SENT = "sent"
@@ -28,6 +30,7 @@ class OutcomeKind(StrEnum):
     BAD_DESTINATION = "bad_destination"
     BAD_CREDENTIALS = "bad_credentials"
     ROOT_GONE = "root_gone"
+    NOTHING_TO_SAY = "nothing_to_say"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,10 @@ class Parcel:
         Seconds since 1970 on the database's clock, when it was first tried.
     labels
         Short identifiers that may be stored beside the message.
+    story
+        The same message in plain words.
+    mention
+        It calls somebody.
     """
 
     delivery_id: str
@@ -75,15 +82,21 @@ class Parcel:
     broadcast: bool = False
     first_try_at: float = 0.0
     labels: Mapping[str, str | int] = field(default_factory=dict)
+    story: Story | None = None
+    mention: bool = False
 
 
 class FoundKind(StrEnum):
-    """What a look-up said: it is there, it is not, nobody can tell, or the look-up failed."""
+    """What a look-up said: it is there, it is not, nobody can tell, or the look-up failed.
+
+    ``REPEATABLE``: nobody has to look; the other side knows a repeat by its key and drops it.
+    """
 
     FOUND = "found"
     ABSENT = "absent"
     CANNOT_LOOK = "cannot_look"
     FAILED = "failed"
+    REPEATABLE = "repeatable"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
