@@ -113,6 +113,20 @@ def require_columns(table: Table, settings: ModelSettings) -> None:
         raise TableError("the table holds no rows", table=table.name)
 
 
+def require_features(table: Table, schema: FeatureSchema) -> None:
+    """Refuse a table that lacks a feature of the reference.
+
+    Raises
+    ------
+    TableError
+        With the column that was probably meant.
+    """
+    for name in schema.names:
+        if name not in table.types:
+            problem = f"no column {name!r}, which the reference has; {nearest(name, table.types)}"
+            raise TableError(problem, table=table.name)
+
+
 def _inferred(
     tables: Tables, table: Table, settings: ModelSettings
 ) -> tuple[dict[str, ColumnKind], dict[str, str]]:

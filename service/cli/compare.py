@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from monitor.compare import compare as compare_tables
@@ -28,6 +25,7 @@ from reports.compare_words import (
     sparkline,
 )
 from service.cli.options import JsonFile
+from service.cli.progress import progress_bar
 from service.output import write_json
 
 _COLOURS = {
@@ -78,7 +76,7 @@ def compare(
     The exit code is 0, or 1 on an error, or 2 when --fail-on is met.
     """
     wanted = None if columns is None else next(csv.reader([columns], skipinitialspace=True), [])
-    with _progress() as tell:
+    with progress_bar() as tell:
         result = compare_tables(
             reference, current, columns=wanted, alpha=alpha, seed=seed, progress=tell
         )
@@ -105,26 +103,6 @@ def _met(status: CheckStatus, fail_on: FailOn) -> bool:
     if fail_on is FailOn.WARNING:
         bad.add(CheckStatus.WARNING)
     return status in bad
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    console = Console(stderr=True)
-    display = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with display:
-        task = display.add_task("opening", total=1.0)
-
-        def tell(what: str, share: float) -> None:
-            display.update(task, description=what, completed=share)
-
-        yield tell
 
 
 def _show(result: Comparison) -> None:

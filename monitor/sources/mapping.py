@@ -1,0 +1,110 @@
+"""The columns of the prediction log as SQL over any table, by a model's settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow as pa
+
+from monitor.profiles.bins import PREDICTED, SCORE
+from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.query import MICROSECOND
+from monitor.sources.expressions import (
+    binary_class,
+    class_text,
+    empty,
+    feature,
+    moment,
+    number,
+)
+from monitor.sql import identifier
+from monitor.tables import Table
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.schema import ColumnKind, FeatureSchema, Task
+
+#: When a label became known, and the label itself, whether known or not.
+KNOWN_AT, LABEL = "known_at", "label"
+TIME = pa.timestamp("us", tz="UTC")
+#: Decision threshold of a binary model that gives no class of its own.
+_CUT = 0.5
+_FLOAT, _TEXT = pa.float64(), pa.string()
+_ARROW = {ColumnKind.NUMERICAL: _FLOAT, ColumnKind.DATETIME: TIME}
+
+
+def is_scored(settings: ModelSettings) -> bool:
+    """Whether the model gives probabilities."""
+    return settings.prediction.score is not None or bool(settings.prediction.scores)
+
+
+def time_of(table: Table, settings: ModelSettings) -> str:
+    """Return SQL for the event time."""
+    return moment(settings.timestamp, table.types[settings.timestamp])
+
+
+def tile_number(time: str, tile: timedelta) -> str:
+    """Return SQL for the number of the tile that holds a time."""
+    return f"CAST(floor(epoch_us({time}) / {tile // MICROSECOND}) AS BIGINT)"
+
+
+def log_columns(table: Table, settings: ModelSettings, schema: FeatureSchema) -> list[str]:
+    """Return SQL for the columns of the log, and for the label and when it became known."""
+    found = {"timestamp": time_of(table, settings)}
+    for column in schema.columns:
+        name, kind = column.name, column.kind
+        there = name in table.types
+        found[name] = feature(name, table.types[name], kind) if there else empty(kind)
+    found |= _outputs(table, settings)
+    columns = [f"{sql} AS {identifier(name)}" for name, sql in found.items()]
+    return [*columns, *label_columns(table, settings)]
+
+
+def log_types(
+    settings: ModelSettings, schema: FeatureSchema
+) -> tuple[tuple[str, pa.DataType], ...]:
+    """Return the columns of the log with their types: the time first, the label last."""
+    task = settings.task
+    features = [(column.name, _ARROW.get(column.kind, _TEXT)) for column in schema.columns]
+    answer = {Task.BINARY: pa.int64(), Task.REGRESSION: _FLOAT}.get(task, _TEXT)
+    score = pa.list_(_FLOAT) if task is Task.MULTICLASS else _FLOAT
+    outputs = [(PREDICTED, answer), *([(SCORE, score)] if is_scored(settings) else [])]
+    return (("timestamp", TIME), *features, *outputs, (TRUTH, answer))
+
+
+def label_columns(table: Table, settings: ModelSettings) -> list[str]:
+    """Return SQL for the label, known or not, and for when it became known."""
+    name, available = settings.label.column, settings.label.available_at
+    kind = table.types[name]
+    if settings.task is Task.BINARY:
+        label = f"CAST({binary_class(name, kind, settings.label.positive)} AS BIGINT)"
+    elif settings.task is Task.MULTICLASS:
+        label = class_text(name, kind)
+    else:
+        value = settings.prediction.value or ""
+        # An error against a prediction that is no number would make every sum no number.
+        truth = f"NULLIF({number(name, kind)}, CAST('NaN' AS DOUBLE))"
+        label = f"CASE WHEN isfinite({number(value, table.types[value])}) THEN {truth} END"
+    delay = settings.label.delay // MICROSECOND
+    known = f"{time_of(table, settings)} + to_microseconds({delay})"
+    if available is not None:
+        known = f"COALESCE({moment(available, table.types[available])}, {known})"
+    return [f"{label} AS {LABEL}", f"{known} AS {KNOWN_AT}"]
+
+
+def _outputs(table: Table, settings: ModelSettings) -> dict[str, str]:
+    prediction, types = settings.prediction, table.types
+    if settings.task is Task.REGRESSION:
+        value = prediction.value or ""
+        return {PREDICTED: number(value, types[value])}
+    said = prediction.label
+    if settings.task is Task.MULTICLASS:
+        label = said or ""
+        scores = [number(name, types[name]) for name in (prediction.scores or {}).values()]
+        found = {PREDICTED: class_text(label, types[label])}
+        return found | ({SCORE: f"[{', '.join(scores)}]"} if scores else {})
+    name = prediction.score or ""
+    score = number(name, types[name])
+    if said is None:
+        guess = f"CASE WHEN NOT isnan({score}) THEN CAST({score} >= {_CUT} AS BIGINT) END"
+    else:
+        guess = f"CAST({binary_class(said, types[said], settings.label.positive)} AS BIGINT)"
+    return {PREDICTED: guess, SCORE: score}

@@ -1,0 +1,1 @@
+"""Back-testing: a log of the past is replayed through monitor and alerts; nothing is sent."""
