@@ -4,7 +4,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo test lint docs bench chaos clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,6 +30,9 @@ docs: setup ## Renew the generated parts of docs/reference.
 
 bench: setup ## Compare with peers in the same run: time and peak memory; ARGS="--rows 100000".
 	@benchmarks/run $(ARGS)
+
+chaos: setup ## Deliver for ten minutes while Slack and the workers fail at random; ARGS="--seed 11 --seconds 60".
+	@$(BIN)/python scripts/chaos.py $(ARGS)
 
 clean: ## Remove what the other targets have made.
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist benchmarks/.venv
