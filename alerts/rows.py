@@ -223,6 +223,16 @@ class DeliveryRow(Base):
     )
 
 
+class AuditRow(Base):
+    """What the newest audit of one process found wrong; nothing, when all is well."""
+
+    __tablename__ = "audits"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[float] = mapped_column(Float, comment=_WALL_TIME)
+    findings: Mapped[list[str]] = mapped_column(JSON)
+
+
 class ClickRow(Base):
     """A press of a button; its key lets the same press count once."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -24,11 +25,30 @@ class Loop:
     def __init__(self, name: str, action: Callable[[], int], *, every: float) -> None:
         self.name = name
         self.failures = 0
+        self.failures_in_all = 0
+        self._ended = time.monotonic()
+        self._began: float | None = None
         self._action = action
         self._every = every
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since an action last ended well, or since the loop was made."""
+        return time.monotonic() - self._ended
+
+    @property
+    def working_for(self) -> float:
+        """Seconds that the present action has taken; 0 at rest."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def start(self) -> None:
         """Start the thread."""
@@ -57,11 +77,16 @@ class Loop:
                 self._wake.clear()
 
     def _once(self) -> float:
+        self._began = time.monotonic()
         try:
             done = self._action()
         except Exception:
             self.failures += 1
+            self.failures_in_all += 1
             log.exception("loop_failed", loop=self.name, failures=self.failures)
             return min(self._every * 2.0**self.failures, _LONGEST_PAUSE)
+        finally:
+            self._began = None
         self.failures = 0
+        self._ended = time.monotonic()
         return 0.0 if done else self._every

@@ -10,14 +10,21 @@ from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from alerts.audit import Auditor
 from service.bootstrap import Service
 from service.loops import Loop
+from service.metrics import LoopMetrics
 from service.schedule import forget_old_runs
 from service.server import Server
+from service.watch import Pace, fired, turning
 
 #: Deliveries and deployments are looked for this often, in seconds.
 _SOON = 1.0
 _RETRAIN = 5.0
+#: Beyond its rhythm a loop may be silent for this long before the sign of life is withheld.
+_SILENCE = 30.0
+#: A batch of messages, or everything that a tick finds to evaluate, is done within this time.
+_DELIVERING, _TICKING = 60.0, 1800.0
 
 
 class Role(StrEnum):
@@ -56,9 +63,10 @@ class Running:
             flush = self.service.settings.spool.flush.total_seconds()
             self._loop("ship", self.service.ship, every=flush)
         if Role.WORKER in self.roles:
-            self._loop("deliver", self.service.deliverer.run_once, every=_SOON)
+            deliver = self._loop("deliver", self.service.deliverer.run_once, every=_SOON)
             if self.ticks:
-                self._start_ticking()
+                self._audit(deliver, self._start_ticking())
+        self.service.registry.register(LoopMetrics(self.loops))
         for loop in self.loops:
             loop.start()
         if self.server is not None:
@@ -91,7 +99,25 @@ class Running:
             return self.service.serving_app(with_pages=Role.WEB in self.roles)
         return self.service.web_app()
 
-    def _start_ticking(self) -> None:
+    def _audit(self, deliver: Loop, tick: Loop) -> None:
+        service = self.service
+        rhythm = service.settings.worker.tick
+        checks = [
+            turning(
+                [
+                    Pace(loop=deliver, rest=_SILENCE, work=_DELIVERING),
+                    Pace(loop=tick, rest=rhythm.total_seconds() + _SILENCE, work=_TICKING),
+                ]
+            ),
+            fired(service.engine, service.models, service.clock, allowance=2 * rhythm),
+        ]
+        heartbeat = service.settings.heartbeat
+        auditor = Auditor(
+            service.engine, checks=checks, heartbeat=service.heartbeat, owner=service.name
+        )
+        self._loop("audit", auditor.run_once, every=heartbeat.every.total_seconds())
+
+    def _start_ticking(self) -> Loop:
         tick = self._loop("tick", self.service.worker.tick, every=3600.0)
         self._loop("retrain", self._retrain, every=_RETRAIN)
         # It only ticks, in memory: what is due stands in the runs table, where any worker sees it.
@@ -102,6 +128,7 @@ class Running:
         )
         self._scheduler.add_job(self._forget, "cron", hour=3, misfire_grace_time=None)
         self._scheduler.start()
+        return tick
 
     def _loop(self, name: str, action: Callable[[], int], *, every: float) -> Loop:
         loop = Loop(name, action, every=every)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,6 +92,8 @@ class ServingApp:
         The application behind it; it also gets the life-span events.
     on_shutdown
         Called once the last request is answered; blocks the end of the server.
+    watch
+        What the watch over the watch says; ``/ready`` shows it, and is not decided by it.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class ServingApp:
         otherwise: ASGIApp | None = None,
         limits: Limits | None = None,
         on_shutdown: Callable[[], None] | None = None,
+        watch: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         self._predictor = predictor
         self._metrics = metrics
@@ -110,6 +113,7 @@ class ServingApp:
         self._otherwise = otherwise or nothing_else
         self._limits = limits or Limits()
         self._on_shutdown = on_shutdown
+        self._watch = watch
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="predict")
         self._in_flight = 0
         self._draining = False
@@ -251,10 +255,21 @@ class ServingApp:
                 "status": word,
                 "models": dict(readiness.models),
                 "problems": dict(readiness.problems),
+                **await self._tell_watch(),
             }
             messages = _answer(status, msgspec.json.encode(content))
         for message in messages:
             await send(message)
+
+    async def _tell_watch(self) -> dict[str, Any]:
+        if self._watch is None:
+            return {}
+        try:
+            loop = asyncio.get_running_loop()
+            return {"watch": dict(await loop.run_in_executor(self._threads, self._watch))}
+        except SQLAlchemyError as exc:
+            # Requests may be answered well while the database is away.
+            return {"watch": {"ok": False, "findings": [f"database: {type(exc).__name__}"]}}
 
     def _closing(self, receive: Receive) -> Receive:
         async def watched() -> Message:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
@@ -118,6 +118,22 @@ class Worker(Section):
     )
 
 
+class Heartbeat(Section):
+    """The sign of life to a watch outside, sent only while an audit finds nothing wrong."""
+
+    url: SecretStr | None = Field(
+        default=None, description="Address to call; secret, so never in the file."
+    )
+    url_file: Path | None = Field(default=None, description="File that holds the address.")
+    method: Literal["GET", "POST"] = Field(default="GET", description="How it is called.")
+    every: Duration = Field(
+        default=timedelta(seconds=60), description="How often all is audited, and it is called."
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=10), description="The longest that one call may take."
+    )
+
+
 class Serving(Section):
     """The limits of prediction requests, and which artifacts may be loaded."""
 
@@ -178,6 +194,9 @@ class Settings(Section):
     )
     training: Training = Field(default=Training(), description="Limits of training code.")
     worker: Worker = Field(default=Worker(), description="Rhythm of the background work.")
+    heartbeat: Heartbeat = Field(
+        default=Heartbeat(), description="The sign of life to a watch outside."
+    )
     serving: Serving = Field(default=Serving(), description="Limits of prediction requests.")
     ui: Ui = Field(default=Ui(), description="The web pages.")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import Engine
 
-from service.metrics import StateMetrics
+from service.loops import Loop
+from service.metrics import LoopMetrics, StateMetrics
 from serving.metrics import ServingMetrics
 from serving.repository import UnmatchedLabels
 from serving.spool import Depth
@@ -32,6 +33,7 @@ def test_labels_without_a_prediction_are_counted_by_model(engine: Engine) -> Non
 def test_every_metric_is_in_the_reference(sqlite_engine: Engine) -> None:
     registry = CollectorRegistry()
     registry.register(StateMetrics(sqlite_engine))
+    registry.register(LoopMetrics([Loop("deliver", lambda: 0, every=1)]))
     ServingMetrics(registry, lambda: Depth(rows=0, bytes=0, dead_letters=0))
     documented = REFERENCE.read_text(encoding="utf-8")
 
