@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, chdtri
 
-from monitor.detection.arming import arm, history_of
+from monitor.detection.arming import arm, history_of, key_of
 from monitor.detection.detector import HARMS, Detector, State, advance
 from monitor.detection.fitting import MINIMUM_UNITS, History
 from monitor.detection.losses import Losses, surrogate_of
@@ -38,6 +38,8 @@ class Budget:
 
     Parameters
     ----------
+    key
+        Names the settings that it was tried for.
     pages, per
         What is allowed: ``pages`` per ``per`` (``quarter``).
     days, pages_seen
@@ -57,6 +59,7 @@ class Budget:
         Why the budget is not shown to hold; empty when it is.
     """
 
+    key: str
     metric: str
     pages: int
     per: str
@@ -126,7 +129,13 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
     history = history_of(past, settings)
     detector = arm(history, settings, level)
     days = len(history.units) / history.per_window * (size / DAY)
-    known = Budget(metric=settings.tolerance.metric, pages=budget.pages, per=budget.per, days=days)
+    known = Budget(
+        key=key_of(settings),
+        metric=settings.tolerance.metric,
+        pages=budget.pages,
+        per=budget.per,
+        days=days,
+    )
     if detector is None or level is None:
         few = f"the reference has {len(history.units)} stretches of time with labels"
         return replace(known, unverified=f"{few}, and {MINIMUM_UNITS} are needed; nothing pages")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from monitor.budget import Budget, back_test
+from monitor.detection.past import Past
 from monitor.edges import ColumnBins, SelectableTable, fit_bins
 from monitor.estimation.estimator import Estimator
 from monitor.estimator_fit import fit_estimator
@@ -52,6 +54,9 @@ class Reference:
         What the hours of the week or day look like; None where windows are days or longer.
     estimator
         What it lets one expect before labels arrive; None where its labels are too few.
+    past, budget
+        Its labels by window, and what the alarm budget is worth by them; once stored, both are
+        kept elsewhere.
     id
         None until it is stored.
     """
@@ -64,6 +69,8 @@ class Reference:
     habits: Mapping[str, Habit]
     seasons: SeasonHabits | None = None
     estimator: Estimator | None = None
+    past: Past | None = None
+    budget: Budget | None = None
     kind: str = "fixed"
     id: int | None = None
 
@@ -154,16 +161,19 @@ def reference_of(
     whole = Profile.merge(tiles.values(), bins.layout)
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
     blocks = blocks_of(outcomes, settings.windows.timezone)
+    performance = {
+        metric.name: measure(metric, blocks) for metric in metrics_of(schema.task) if whole.labels
+    }
+    past = Past.of(outcomes, settings.windows.size, settings.windows.timezone)
+    decisive = performance.get(settings.tolerance.metric)
     return Reference(
         bins=bins,
         profile=whole,
         start=min(tiles),
         end=max(tiles) + settings.windows.tile,
-        performance={
-            metric.name: measure(metric, blocks)
-            for metric in metrics_of(schema.task)
-            if whole.labels
-        },
+        performance=performance,
+        past=past,
+        budget=back_test(past, settings, None if decisive is None else decisive.value),
         habits=learn_habits([profile for _, profile in windows], whole),
         seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
         estimator=fit_estimator(

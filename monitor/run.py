@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
 from monitor.model import EvaluatedWindow
@@ -90,7 +92,9 @@ class Monitor:
             The version has no reference.
         """
         row = Windows(session).open(settings.model, version, window)
-        evaluated = self._evaluate(session, settings, version, window, now)
+        tiles = self._tiles(session, settings, version, window)
+        evaluated = self._evaluate(session, settings, version, window, now=now, tiles=tiles)
+        evaluated = self._watch_decay(session, settings, evaluated, tiles)
         first = row.evaluated_at is None
         changed = not first and Measurements(session).differ(evaluated)
         evaluated = dataclasses.replace(evaluated, revision=row.revision + int(changed))
@@ -114,7 +118,8 @@ class Monitor:
         A total break of a feed shows in its first rows, long before the window is over.
         """
         window = window_at(now, settings.windows.size, settings.windows.timezone)
-        return self._evaluate(session, settings, version, window, now)
+        tiles = self._tiles(session, settings, version, window)
+        return self._evaluate(session, settings, version, window, now=now, tiles=tiles)
 
     def mark_all(self, settings: ModelSettings, now: datetime) -> None:
         """Have the whole log profiled again, for example after a reference was added late."""
@@ -124,20 +129,39 @@ class Monitor:
         with write(self._engine) as session:
             DirtyTiles(session).mark(settings.model, hours, now)
 
+    def _tiles(
+        self, session: Session, settings: ModelSettings, version: int, window: Window
+    ) -> dict[datetime, Profile]:
+        layout = self._reference(session, settings.model, version).bins.layout
+        stored = Profiles(session).between(settings.model, version, window.start, window.end)
+        return {each.tile_start: Profile.from_bytes(each.data, layout) for each in stored}
+
+    def _watch_decay(
+        self,
+        session: Session,
+        settings: ModelSettings,
+        evaluated: EvaluatedWindow,
+        tiles: Mapping[datetime, Profile],
+    ) -> EvaluatedWindow:
+        reference = self._reference(session, settings.model, evaluated.version)
+        watch = DecayWatch(session=session, settings=settings, reference=reference)
+        found = watch.take_in(evaluated, [tile.outcomes for tile in tiles.values()])
+        if found is None:
+            return evaluated
+        return dataclasses.replace(evaluated, results=(*evaluated.results, found))
+
     def _evaluate(
         self,
         session: Session,
         settings: ModelSettings,
         version: int,
         window: Window,
+        *,
         now: datetime,
+        tiles: Mapping[datetime, Profile],
     ) -> EvaluatedWindow:
         reference = self._reference(session, settings.model, version)
         profiles = Profiles(session)
-        tiles = {
-            stored.tile_start: Profile.from_bytes(stored.data, reference.bins.layout)
-            for stored in profiles.between(settings.model, version, window.start, window.end)
-        }
         # A window that is still open holds few rows because it is young.
         closed = window.end <= now
         before = Windows(session).rows_before(settings.model, window, VOLUME_WINDOWS)

@@ -1,0 +1,177 @@
+"""Watch a model version for decay: spend each window's labels once, and say whether to page."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from monitor.budget import Budget, back_test
+from monitor.decay_store import DecayRow, DecayStates, Pasts
+from monitor.detection.arming import arm, history_of, key_of
+from monitor.detection.detector import Detector, Said, State, advance
+from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
+from monitor.performance.outcomes import Outcomes
+from monitor.reference import Reference
+from monitor.subject import Subject
+from watchkeeper.model_settings import ModelSettings
+
+#: Name of the check, and of what it measures.
+CHECK, METRIC = "decay", "evidence"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecayWatch:
+    """The detector of one model version, in the caller's transaction.
+
+    Labels are spent in the order in which windows become mature. Late and corrected labels change
+    what is known of a window, never what was said of it when it was spent.
+    """
+
+    session: Session
+    settings: ModelSettings
+    reference: Reference
+
+    def take_in(
+        self, evaluated: EvaluatedWindow, outcomes: Collection[Outcomes]
+    ) -> CheckResult | None:
+        """Return what the detector says of a window; the first time that it is mature, spend it.
+
+        Parameters
+        ----------
+        outcomes
+            Those of the window's tiles.
+
+        Returns
+        -------
+        CheckResult or None
+            None for a window without rows.
+        """
+        if not evaluated.rows:
+            return None
+        states = DecayStates(self.session)
+        start = evaluated.window.start
+        said = states.spent(evaluated.model, evaluated.version, start)
+        if said is not None:
+            return self._result(evaluated, said)
+        if not evaluated.labels_mature:
+            labels = f"{evaluated.labels} labels so far; the others still have time to arrive"
+            return self._result(evaluated, _unsaid(labels))
+        row = self._open(states, evaluated)
+        if row.detector is None:
+            few = "the reference has too few windows with labels to know how they vary"
+            return self._result(evaluated, _unsaid(few))
+        said = self._spend(row, evaluated, outcomes)
+        states.spend(evaluated.model, evaluated.version, start, said)
+        return self._result(evaluated, said)
+
+    def _open(self, states: DecayStates, evaluated: EvaluatedWindow) -> DecayRow:
+        """Return the locked row with a detector for these settings; other settings start anew."""
+        key = key_of(self.settings)
+        row = states.open(evaluated.model, evaluated.version, key)
+        fitted = row.last_window is not None or row.detector is not None
+        if row.key != key or not fitted:
+            past = Pasts(self.session).get(self.reference.id)
+            level = self.reference.level(self.settings.tolerance.metric)
+            detector = arm(history_of(past, self.settings), self.settings, level)
+            row.key, row.state = key, State().to_dict()
+            row.detector = None if detector is None else detector.to_dict()
+        return row
+
+    def _spend(
+        self, row: DecayRow, evaluated: EvaluatedWindow, outcomes: Collection[Outcomes]
+    ) -> dict[str, Any]:
+        detector = Detector.from_dict(row.detector or {})
+        state, said = advance(
+            State.from_dict(row.state),
+            detector.evidence(list(outcomes), _generator(evaluated)),
+            threshold=detector.threshold,
+            beyond=_beyond(evaluated, detector.metric),
+            clear_windows=self.settings.alerts.clear_windows,
+        )
+        row.state = state.to_dict()
+        row.last_window = max(filter(None, (row.last_window, evaluated.window.start)))
+        self.session.flush()
+        return {
+            "status": str(CheckStatus.CRITICAL if said.alarmed else CheckStatus.OK),
+            "value": said.value,
+            "effect": max(0.0, said.value / math.log(detector.threshold)),
+            "limit": math.log(detector.threshold),
+            "labels": evaluated.labels,
+            "reason": _reason(said, detector, self.settings),
+        }
+
+    def _result(self, evaluated: EvaluatedWindow, said: dict[str, Any]) -> CheckResult:
+        subject = Subject(
+            model=evaluated.model,
+            version=evaluated.version,
+            window=evaluated.window,
+            now=evaluated.evaluated_at,
+            reference_id=self.reference.id,
+        )
+        return CheckResult(
+            measurement=subject.measurement(METRIC, said["value"], n_current=said["labels"]),
+            threshold=Threshold(method="alarm_budget", upper=said["limit"]),
+            family=Family.PERFORMANCE,
+            check=CHECK,
+            status=CheckStatus(said["status"]),
+            reason=said["reason"],
+            effect=said["effect"],
+        )
+
+
+def budget_of(session: Session, settings: ModelSettings, reference: Reference) -> Budget:
+    """Return what the alarm budget of a stored reference is worth; simulated once per settings."""
+    pasts = Pasts(session)
+    known = None if reference.id is None else pasts.budget(reference.id)
+    if known is not None and known.key == key_of(settings):
+        return known
+    level = reference.level(settings.tolerance.metric)
+    budget = back_test(pasts.get(reference.id), settings, level)
+    if reference.id is not None:
+        pasts.keep_budget(reference.id, budget)
+    return budget
+
+
+def _beyond(evaluated: EvaluatedWindow, metric: str) -> bool | None:
+    """Whether the window's own value is beyond the tolerance; None where it was not judged."""
+    for result in evaluated.of(Family.PERFORMANCE):
+        if result.check == "performance" and result.measurement.metric == metric:
+            if result.status in (CheckStatus.CRITICAL, CheckStatus.WARNING):
+                return True
+            return False if result.status is CheckStatus.OK else None
+    return None
+
+
+def _generator(evaluated: EvaluatedWindow) -> np.random.Generator:
+    """Return a generator that is the same whenever the window is looked at."""
+    name = f"{evaluated.model}|{evaluated.window.start.isoformat()}"
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
+
+
+def _reason(said: Said, detector: Detector, settings: ModelSettings) -> str:
+    budget = settings.alarm_budget
+    allowed = f"{budget.pages} page{'' if budget.pages == 1 else 's'} a {budget.per}"
+    known = f"evidence {math.exp(min(said.value, 200.0)):.3g} of {detector.threshold:.3g}"
+    if said.fresh:
+        return f"{detector.metric} is beyond its limit, and not by chance: {known}, {allowed}"
+    if said.alarmed:
+        clear = settings.alerts.clear_windows
+        return f"{detector.metric} has not been within its limit for {clear} windows in a row"
+    return f"no decay of {detector.metric} beyond chance: {known}, {allowed}"
+
+
+def _unsaid(reason: str) -> dict[str, Any]:
+    return {
+        "status": str(CheckStatus.INSUFFICIENT_DATA),
+        "value": None,
+        "effect": None,
+        "limit": None,
+        "labels": 0,
+        "reason": reason,
+    }
