@@ -15,8 +15,6 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from alerts.channels.outcome import Channel
-from alerts.channels.slack import SlackChannel, make_client
 from alerts.deliver import Deliverer, Delivering
 from monitor.reference import Reference
 from monitor.reference_store import References
@@ -25,6 +23,7 @@ from retrain.run import RetrainWorker
 from retrain.runner import Limits
 from retrain.workplace import Workplace
 from service.actions import Actions
+from service.channels import channels_of
 from service.metrics import StateMetrics
 from service.slack_buttons import slack_buttons
 from service.web.app import create_app, public_host
@@ -120,13 +119,9 @@ class Service:
     def deliverer(self) -> Deliverer:
         """The outbox's way out."""
         slack = self.settings.slack
-        channels: dict[str, Channel] = {}
-        if slack.token is not None:
-            client = make_client(slack.token.get_secret_value(), base_url=slack.base_url)
-            channels["slack"] = SlackChannel(client, default_channel=slack.channel)
         return Deliverer(
             self.engine,
-            channels,
+            channels_of(self.settings),
             owner=self.name,
             how=Delivering(
                 public_url=self.settings.server.public_url,

@@ -30,6 +30,7 @@ COMMANDS = (
     Command("init", "service.cli.init", "Write a project that runs as it is."),
     Command("check", "service.cli.check", "Report every error in the configuration."),
     Command("compare", "service.cli.compare", "Compare two tables, column by column."),
+    Command("backtest", "service.cli.backtest", "Replay a log; say what would have been sent."),
     Command("up", "service.cli.processes", "Serve, work and show the pages in one process."),
     Command("serve", "service.cli.processes", "Answer predictions and log them."),
     Command("worker", "service.cli.processes", "Monitor, alert and retrain."),
@@ -41,5 +42,6 @@ COMMANDS = (
     Command("silence", "service.cli.silence", "Hold new messages back for a while."),
     Command("token", "service.cli.token", "Issue and revoke access tokens."),
     Command("db", "service.cli.db", "Bring the database to this release's schema."),
+    Command("channel", "service.cli.channel", "Try one way to reach people."),
     Command("slack", "service.cli.slack", "Try the connection to Slack, or stand in for it."),
 )
