@@ -11,7 +11,7 @@ from alerts.model import Cause, Evaluability, Facts, Reading, SeriesState
 from alerts.policy import AlertPolicy
 from alerts.rules import KEEP, Judged, Judgement, Track, judge, rebaseline, record
 from alerts.series import Series
-from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family
+from monitor.model import DECAY, CheckResult, CheckStatus, EvaluatedWindow, Family
 
 #: What is judged against a version's own reference, and so starts anew with a new version.
 OF_A_VERSION = (Family.PERFORMANCE, Family.INPUT_DRIFT, Family.OUTPUT_DRIFT)
@@ -101,7 +101,7 @@ def renew(
     for key, series in known.items():
         if series.family not in OF_A_VERSION:
             continue
-        rule = policy.rule_of(series.family)
+        rule = policy.rule_of(series.family, series.check)
         gone = columns is not None and series.column is not None and series.column not in columns
         track = Track(version=version) if gone else rebaseline(series.track, version, rule)
         phase = track.phase(rule)
@@ -166,7 +166,7 @@ def _begin(
 ) -> Series:
     starts = sorted(datetime.fromisoformat(start) for start in earlier)[-(KEEP - 1) :]
     judged = tuple(Judged(start=start, judgement=Judgement.CLEAR) for start in starts)
-    measurement = result.measurement
+    measurement = _shown(result, evaluated).measurement
     return Series(
         key=key,
         model=evaluated.model,
@@ -190,7 +190,7 @@ def _tell(
     policy: AlertPolicy,
     reading: Reading | None,
 ) -> Series:
-    rule = policy.rule_of(series.family)
+    rule = policy.rule_of(series.family, series.check)
     track = record(series.track, start, said, rule)
     phase = track.phase(rule)
     newest = reading is not None and start >= series.reading.window_start
@@ -209,13 +209,22 @@ def _absence(series: Series, evaluated: EvaluatedWindow) -> Evaluability:
     return Evaluability.LATE_LABELS if late else Evaluability.NO_DATA
 
 
+def _shown(result: CheckResult, evaluated: EvaluatedWindow) -> CheckResult:
+    """Return the result whose numbers people are shown: for decay, those of the metric itself."""
+    if result.check != DECAY:
+        return result
+    judged = (each for each in evaluated.of(Family.PERFORMANCE) if each.effect is not None)
+    return next((each for each in judged if each.check != DECAY), result)
+
+
 def _read(result: CheckResult, evaluated: EvaluatedWindow) -> Reading:
-    measurement, threshold = result.measurement, result.threshold
+    shown = _shown(result, evaluated)
+    measurement, threshold = shown.measurement, shown.threshold
     return Reading(
         reason=result.reason,
         window_start=evaluated.window.start,
         window_end=evaluated.window.end,
-        effect=result.effect,
+        effect=shown.effect,
         value=measurement.value,
         lower=measurement.lower,
         upper=measurement.upper,

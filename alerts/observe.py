@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,26 +26,28 @@ from alerts.model import (
     PRODUCTION,
     Incident,
     IncidentChange,
-    Owner,
     SeriesState,
     Severity,
     Standing,
 )
 from alerts.policy import AlertPolicy, policy_of
 from alerts.repository import Incidents, SeriesStore, Watches
+from alerts.routing import Routing, route
 from alerts.rules import severity_of
 from alerts.series import RollCall, Series
 from alerts.settle import is_held_back, settle
 from alerts.wording import summarise
-from monitor.model import EvaluatedWindow, Family
+from monitor.model import DECAY, EvaluatedWindow, Family
 from watchkeeper.model_settings import ModelSettings
-
-#: Stands for the channel that the service's own settings name.
-DEFAULT_CHANNEL = "default"
 
 
 def observe(
-    session: Session, evaluated: EvaluatedWindow, settings: ModelSettings, *, now: datetime
+    session: Session,
+    evaluated: EvaluatedWindow,
+    settings: ModelSettings,
+    *,
+    now: datetime,
+    routing: Routing | None = None,
 ) -> list[IncidentChange]:
     """Take in one evaluated window and return what it changed.
 
@@ -58,6 +60,8 @@ def observe(
         All findings of one window; later revisions are corrections.
     now
         Event time.
+    routing
+        The teams and sources that the service knows; without it the model's owner is told.
     """
     watches = Watches(session)
     watch = watches.lock(evaluated.model, PRODUCTION)
@@ -96,6 +100,7 @@ def observe(
         policy=policy,
         now=now,
         followed=followed,
+        routing=routing or Routing(),
     )
     # Broken sources first: they inhibit what follows from them.
     for family in sorted(families, key=lambda family: family not in OF_THE_SOURCE):
@@ -147,13 +152,21 @@ class _Case:
     policy: AlertPolicy
     now: datetime
     followed: Followed
+    routing: Routing
 
     def attend(self, family: Family) -> None:
-        """Open, update or settle the incident of a family."""
+        """Open, update or settle the incidents of a family: one, or one for each source."""
+        by_scope: dict[str, list[Series]] = {self._scope(family): []}
+        for series in self.followed.all.values():
+            if series.family is family:
+                by_scope.setdefault(self._scope(family, series.column), []).append(series)
+        for scope, ours in by_scope.items():
+            self._attend(family, scope, ours)
+
+    def _attend(self, family: Family, scope: str, ours: Sequence[Series]) -> None:
         incidents = Incidents(self.session)
-        key = incident_key(PRODUCTION, family, self._scope(family))
+        key = incident_key(PRODUCTION, family, scope)
         incident = incidents.live(key)
-        ours = [series for series in self.followed.all.values() if series.family is family]
         loose = [
             series
             for series in ours
@@ -162,7 +175,7 @@ class _Case:
         ]
         fresh = incident is None
         if loose and incident is None:
-            incident = self._open(key, family, loose)
+            incident = self._open(key, family, scope, loose)
         if incident is None:
             return
         self._attach(loose, incident)
@@ -181,19 +194,35 @@ class _Case:
             changed=family in self.followed.judged,
         )
 
-    def _scope(self, family: Family) -> str:
+    def _scope(self, family: Family, column: str | None = None) -> str:
+        """Return what its trouble has in common with that of other columns and models."""
+        if family not in OF_THE_SOURCE:
+            return self.settings.model
+        origin = self.settings.origin_of(column)
+        if origin is not None:
+            return f"source:{origin}"
         source = self.settings.source
-        shared = family in OF_THE_SOURCE and not source.is_built_in
-        return source.table if shared else self.settings.model
+        return self.settings.model if source.is_built_in else source.table
 
-    def _open(self, key: str, family: Family, series: Sequence[Series]) -> Incident:
+    def _open(self, key: str, family: Family, scope: str, series: Sequence[Series]) -> Incident:
         """Reopen the last incident of the key when it ended a short while ago, else open one."""
         incidents = Incidents(self.session)
         last = incidents.latest_resolved(key)
         ended = None if last is None else last.standing.resolved_at
-        if last is not None and ended is not None and self.now - ended <= self.policy.reopen:
+        severity = self._severity(family, series)
+        # Nobody is paged a second time for a relapse that by itself would wake nobody.
+        as_bad = last is not None and severity.rank >= last.standing.severity.rank
+        soon = ended is not None and self.now - ended <= self.policy.reopen
+        if last is not None and soon and as_bad:
             return self.desk.handle(last, events.Breached(at=self.now, members=len(series)))
-        owner = self.settings.owner
+        told = route(
+            self.routing,
+            self.settings,
+            family=family,
+            source=scope.removeprefix("source:"),
+            checks=[each.check for each in series],
+            columns=[each.column for each in series if each.column is not None],
+        )
         return incidents.add(
             Incident(
                 id=0,
@@ -202,19 +231,15 @@ class _Case:
                 model=self.settings.model,
                 slot=PRODUCTION,
                 family=family,
-                scope=self._scope(family),
+                scope=scope,
                 started_at=min(each.since or self.evaluated.window.start for each in series),
                 detected_at=self.now,
                 updated_at=self.now,
-                standing=Standing(severity=self._severity(family, series)),
+                standing=Standing(severity=severity),
                 facts=facts_of(self.evaluated, family),
-                owner=Owner(
-                    name=owner.name,
-                    team=owner.team or owner.name,
-                    slack=owner.slack,
-                    why=f"owner of model {self.settings.model}",
-                ),
-                destinations=(f"slack:{owner.channel or DEFAULT_CHANNEL}",),
+                owner=told.owner,
+                destinations=told.plan.at_first(severity),
+                plan=told.plan,
                 continues=None if last is None else last.id,
             )
         )
@@ -223,7 +248,7 @@ class _Case:
         attached = [replace(series, incident_id=incident.id) for series in loose]
         SeriesStore(self.session).save(attached)
 
-    def _describe(self, incident: Incident, roll: RollCall, broken: Iterable[Series]) -> Incident:
+    def _describe(self, incident: Incident, roll: RollCall, broken: Collection[Series]) -> Incident:
         """Write the newest facts into the incident; an older window has no newer facts."""
         family = incident.family
         newer = self.evaluated.window.start >= incident.facts.window_start
@@ -235,16 +260,24 @@ class _Case:
         # Once nothing is broken any more, the line keeps saying what was.
         speaks = bool(shown) and (family is Family.PERFORMANCE or roll.lasting > 0)
         summary = summarise(family, shown, roll.columns) if speaks else incident.summary
+        if speaks and roll.models > 1:
+            summary += f" in {roll.models} models"
         described = replace(incident, facts=facts, columns=tuple(columns), summary=summary)
         Incidents(self.session).save(described)
         severity = self._severity(family, broken)
         raised = events.Raised(at=self.now, severity=severity, members=roll.lasting)
         return self.desk.handle(described, raised)
 
-    def _severity(self, family: Family, series: Iterable[Series]) -> Severity:
+    def _severity(self, family: Family, series: Collection[Series]) -> Severity:
         broken = {each.column for each in series if each.column is not None}
         checked = len(columns_in(self.evaluated))
-        return severity_of(family, broken=len(broken), checked=checked, policy=self.policy)
+        return severity_of(
+            family,
+            decayed=any(each.check == DECAY for each in series),
+            broken=len(broken),
+            checked=checked,
+            policy=self.policy,
+        )
 
 
 def _fingerprint(evaluated: EvaluatedWindow) -> str:

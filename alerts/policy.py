@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from alerts.model import Severity
-from monitor.model import Family
+from monitor.model import DECAY, Family
 
 if TYPE_CHECKING:
     from watchkeeper.model_settings import ModelSettings
@@ -37,6 +37,8 @@ class Rule:
 
 #: A contract is broken or it is not: one window is enough to know.
 AT_ONCE = Rule(fire=1, of=1, clear_windows=2)
+#: The detector of decay waits for enough evidence and for enough good windows itself.
+AT_ALARM = Rule(fire=1, of=1, clear_windows=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,8 @@ class AlertPolicy:
         How long an incident may gather series before anybody is told.
     ack_expires, mitigation_deadline
         How long an acknowledgement or a running repair keeps a page quiet.
+    storm
+        How many incidents of one team are told one by one within ten minutes.
     close_after
         A resolved incident that nobody judged is closed after this time.
     """
@@ -73,7 +77,7 @@ class AlertPolicy:
     min_n: int = 50
     severities: Mapping[Family, Severity] = field(
         default_factory=lambda: {
-            Family.PERFORMANCE: Severity.PAGE,
+            Family.PERFORMANCE: Severity.TICKET,
             Family.DATA_CONTRACT: Severity.TICKET,
             Family.PIPELINE: Severity.TICKET,
             Family.OUTPUT_DRIFT: Severity.TICKET,
@@ -87,9 +91,12 @@ class AlertPolicy:
     ack_expires: timedelta = timedelta(hours=24)
     mitigation_deadline: timedelta = timedelta(days=2)
     close_after: timedelta = timedelta(hours=72)
+    storm: int = 5
 
-    def rule_of(self, family: Family) -> Rule:
-        """Return the rule that series of ``family`` follow."""
+    def rule_of(self, family: Family, check: str) -> Rule:
+        """Return the rule that series of a check follow."""
+        if check == DECAY:
+            return AT_ALARM
         contract = family in (Family.DATA_CONTRACT, Family.PIPELINE)
         return self.contract_rule if contract else self.rule
 

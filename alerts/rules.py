@@ -230,27 +230,33 @@ def rebaseline(track: Track, version: int, rule: Rule) -> Track:
     return Track(version=version, base=Phase(state=SeriesState.RECOVERING, since=phase.since))
 
 
-def severity_of(family: Family, *, broken: int, checked: int, policy: AlertPolicy) -> Severity:
+def severity_of(
+    family: Family, *, decayed: bool, broken: int, checked: int, policy: AlertPolicy
+) -> Severity:
     """Return how soon a person must look: the harm gate.
 
-    A measured loss of performance is harm. A broken contract is harm done later; when it breaks
-    for at least ``policy.page_share`` of the columns it is treated as harm already. Drift by
-    itself is evidence.
+    A loss of performance that the alarm budget bears out is harm; until then it is a matter for
+    working hours. A broken contract is harm done later; when it breaks for at least
+    ``policy.page_share`` of the columns it is treated as harm already. Drift by itself is
+    evidence.
 
     Parameters
     ----------
+    decayed
+        Whether the detector of decay has alarmed.
     broken, checked
         Columns of the window that are firing, and that were looked at.
 
     Examples
     --------
-    >>> severity_of(Family.DATA_CONTRACT, broken=1, checked=16, policy=AlertPolicy())
+    >>> policy = AlertPolicy()
+    >>> severity_of(Family.DATA_CONTRACT, decayed=False, broken=1, checked=16, policy=policy)
     <Severity.TICKET: 'ticket'>
-    >>> severity_of(Family.DATA_CONTRACT, broken=9, checked=16, policy=AlertPolicy())
+    >>> severity_of(Family.PERFORMANCE, decayed=True, broken=0, checked=16, policy=policy)
     <Severity.PAGE: 'page'>
     """
     base = policy.severities[family]
     wide = checked > 0 and broken >= 2 and broken / checked >= policy.page_share
-    if family is Family.DATA_CONTRACT and wide:
+    if (family is Family.PERFORMANCE and decayed) or (family is Family.DATA_CONTRACT and wide):
         return Severity.PAGE
     return base

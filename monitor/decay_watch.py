@@ -15,14 +15,14 @@ from monitor.budget import Budget, back_test
 from monitor.decay_store import DecayRow, DecayStates, Pasts
 from monitor.detection.arming import arm, history_of, key_of
 from monitor.detection.detector import Detector, Said, State, advance
-from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
+from monitor.model import DECAY, CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
 from monitor.performance.outcomes import Outcomes
 from monitor.reference import Reference
 from monitor.subject import Subject
 from watchkeeper.model_settings import ModelSettings
 
-#: Name of the check, and of what it measures.
-CHECK, METRIC = "decay", "evidence"
+#: What the check measures.
+METRIC = "evidence"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +118,7 @@ class DecayWatch:
             measurement=subject.measurement(METRIC, said["value"], n_current=said["labels"]),
             threshold=Threshold(method="alarm_budget", upper=said["limit"]),
             family=Family.PERFORMANCE,
-            check=CHECK,
+            check=DECAY,
             status=CheckStatus(said["status"]),
             reason=said["reason"],
             effect=said["effect"],

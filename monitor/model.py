@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from watchkeeper.window import Window
 
+#: The check that spends the alarm budget: when it is critical, a person is woken.
+DECAY = "decay"
+
 
 class CheckStatus(StrEnum):
     """The verdict on one measurement, from good to bad; the last two say that there is none."""

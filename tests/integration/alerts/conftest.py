@@ -49,8 +49,9 @@ def settings_of(model: str, **changes: Any) -> ModelSettings:
 class Story:
     """Tells windows of one model, a day at a time.
 
-    ``loss`` is the effect on performance in units of its limit, ``broken`` the columns whose nulls
-    have surged, ``drifted`` the effect per drifted column.
+    ``loss`` is the effect on performance in units of its limit, ``alarm`` whether the detector of
+    decay says so too, ``broken`` the columns whose nulls have surged, ``drifted`` the effect per
+    drifted column.
     """
 
     engine: Engine
@@ -64,6 +65,7 @@ class Story:
         number: int,
         *,
         loss: float | None = 0.0,
+        alarm: bool | None = None,
         broken: Sequence[str] = (),
         drifted: Mapping[str, float] | None = None,
         mature: bool = True,
@@ -109,6 +111,8 @@ class Story:
         ]
         if loss is not None:
             results.append(result(Family.PERFORMANCE, "performance", "roc_auc", loss, None))
+        if alarm is not None:
+            results.append(result(Family.PERFORMANCE, "decay", "evidence", 5.0 * alarm, None))
         return EvaluatedWindow(
             model=self.settings.model,
             version=version or self.version,

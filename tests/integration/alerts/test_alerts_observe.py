@@ -29,19 +29,19 @@ def test_one_bad_window_is_not_an_incident(flights: Any) -> None:
     assert flights.incidents() == []
 
 
-def test_two_of_three_bad_windows_page_the_owner(flights: Any) -> None:
+def test_two_of_three_bad_windows_open_a_ticket(flights: Any) -> None:
     flights.day(0, loss=2.0)
     flights.day(1)
     (change,) = flights.day(2, loss=3.0)
 
     incident = flights.incident()
     assert (change.before, change.after) == (S.PENDING, S.OPEN)
-    assert incident.severity is Severity.PAGE
+    assert incident.severity is Severity.TICKET
     assert incident.started_at == FIRST
     assert incident.standing.opened_at == FIRST + 3 * DAY
     assert incident.summary == "ROC AUC 0.690, below the limit 0.730"
     (root,) = flights.deliveries()
-    assert (root.kind, root.destination, root.priority) == ("root", "slack:C0FLIGHTS", 0)
+    assert (root.kind, root.destination, root.priority) == ("root", "slack:C0FLIGHTS", 2)
 
 
 def test_the_same_window_twice_changes_nothing(flights: Any) -> None:

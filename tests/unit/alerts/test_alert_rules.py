@@ -210,20 +210,22 @@ def test_a_new_version_must_clear_an_old_trouble_by_its_own_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "broken", "checked", "severity"),
+    ("family", "decayed", "broken", "checked", "severity"),
     [
-        (Family.PERFORMANCE, 0, 16, Severity.PAGE),
-        (Family.DATA_CONTRACT, 1, 1, Severity.TICKET),
-        (Family.DATA_CONTRACT, 7, 16, Severity.TICKET),
-        (Family.DATA_CONTRACT, 8, 16, Severity.PAGE),
-        (Family.INPUT_DRIFT, 16, 16, Severity.DIGEST),
-        (Family.OUTPUT_DRIFT, 0, 16, Severity.TICKET),
+        (Family.PERFORMANCE, True, 0, 16, Severity.PAGE),
+        (Family.PERFORMANCE, False, 0, 16, Severity.TICKET),
+        (Family.DATA_CONTRACT, False, 1, 1, Severity.TICKET),
+        (Family.DATA_CONTRACT, False, 7, 16, Severity.TICKET),
+        (Family.DATA_CONTRACT, False, 8, 16, Severity.PAGE),
+        (Family.INPUT_DRIFT, False, 16, 16, Severity.DIGEST),
+        (Family.OUTPUT_DRIFT, False, 0, 16, Severity.TICKET),
     ],
 )
 def test_harm_decides_the_severity(
-    family: Family, broken: int, checked: int, severity: Severity
+    family: Family, decayed: bool, broken: int, checked: int, severity: Severity
 ) -> None:
-    found = severity_of(family, broken=broken, checked=checked, policy=AlertPolicy())
+    policy = AlertPolicy()
+    found = severity_of(family, decayed=decayed, broken=broken, checked=checked, policy=policy)
 
     assert found is severity
 
