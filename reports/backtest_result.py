@@ -187,6 +187,8 @@ class BacktestResult:
     ----------
     metric
         The judged one.
+    zone
+        The time zone of the windows.
     features
         The columns that were watched.
     left_out
@@ -196,6 +198,8 @@ class BacktestResult:
     model: str
     table: str
     metric: str
+    higher_is_better: bool
+    zone: str
     reference: BacktestReference
     windows: tuple[BacktestWindow, ...]
     incidents: tuple[BacktestIncident, ...]

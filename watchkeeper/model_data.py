@@ -167,6 +167,11 @@ class Reference(Section):
         description="`fixed`: the newest part of the training rows; `trailing`: a period that "
         "moves along; `seasonal`: the same hours of earlier weeks.",
     )
+    table: str | None = Field(
+        default=None,
+        description="With a source of its own: table of the rows that the reference is fitted on; "
+        "by default the first fifth of the source by time.",
+    )
     length: Duration | None = Field(default=None, description="Trailing: how long the period is.")
     gap: Duration | None = Field(
         default=None, description="Trailing: how long before the window the period ends."

@@ -36,6 +36,7 @@ from watchkeeper.database import Base, make_engine, read, write
 from watchkeeper.errors import InputError
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.tolerance import Better
 from watchkeeper.window import Window, format_duration
 
 #: DuckDB works through temporary files beyond this.
@@ -148,6 +149,8 @@ def _replayed(
         model=model,
         table=subject.rows.table.name,
         metric=metric,
+        higher_is_better=settings.tolerance.better is Better.HIGHER,
+        zone=settings.windows.timezone.key,
         reference=_reference_of(subject),
         windows=tuple(windows),
         incidents=tuple(incidents),
