@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from monitor.decimals import decimals_of
+from monitor.decimals import decimals_of, is_single
 from watchkeeper.schema import Column, ColumnKind
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class ColumnBins:
         more); None when unknown.
     distinct
         How many different numbers there were; None when unknown.
+    single
+        Whether they were floats of 32 bits.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class ColumnBins:
     maximum: float | None = None
     decimals: int | None = None
     distinct: int | None = None
+    single: bool = False
 
     @property
     def n_bins(self) -> int:
@@ -104,7 +107,11 @@ class ColumnBins:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bins as plain JSON types."""
-        learned = {"decimals": self.decimals, "distinct": self.distinct}
+        learned = {
+            "decimals": self.decimals,
+            "distinct": self.distinct,
+            "single": self.single or None,
+        }
         return {
             "kind": str(self.kind),
             "edges": list(self.edges),
@@ -132,6 +139,7 @@ class ColumnBins:
             maximum=data["maximum"],
             decimals=data.get("decimals"),
             distinct=data.get("distinct"),
+            single=data.get("single", False),
         )
 
 
@@ -199,6 +207,7 @@ def fit_numbers(
         edges, atoms = distinct.tolist(), distinct.tolist()
     else:
         edges, atoms = _quantile_edges(ordered, n_bins)
+    shown = ordered[:: -(-len(ordered) // _DECIMALS_FROM)]
     return ColumnBins(
         kind=kind,
         edges=tuple(edges),
@@ -206,14 +215,10 @@ def fit_numbers(
         spacings=tuple(count(ordered, edges).tolist()),
         minimum=float(ordered[0]),
         maximum=float(ordered[-1]),
-        decimals=_decimals(ordered) if kind is ColumnKind.NUMERICAL else None,
+        decimals=decimals_of(shown) if kind is ColumnKind.NUMERICAL else None,
         distinct=len(distinct),
+        single=kind is ColumnKind.NUMERICAL and is_single(shown),
     )
-
-
-def _decimals(ordered: Values) -> int:
-    step = -(-len(ordered) // _DECIMALS_FROM)
-    return decimals_of(ordered[::step])
 
 
 def _quantile_edges(ordered: Values, n_bins: int) -> tuple[list[float], list[float]]:

@@ -13,7 +13,7 @@ from monitor.estimation.trust import Checked
 from monitor.model import CheckResult, EvaluatedWindow
 from monitor.performance.blocks import blocks_of
 from monitor.profiles.model import Profile
-from monitor.quality import check_quality
+from monitor.quality.check import check_quality
 from monitor.reference import Reference
 from monitor.subject import Subject
 from monitor.volume import check_volume
@@ -77,7 +77,7 @@ def evaluate_window(
         results += check_estimate(
             subject, profile, reference, settings.tolerance, estimates_before, mature=mature
         )
-        results += check_quality(subject, profile, reference)
+        results += check_quality(subject, profile, reference, tiles)
         results += check_drift(subject, profile, drift_reference or fixed(reference))
     rows = profile.rows if rows_of_all is None else rows_of_all
     results.append(check_volume(subject, rows, rows_before))

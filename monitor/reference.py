@@ -22,6 +22,7 @@ from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
+from monitor.quality.usual import Usual, learn_usual
 from monitor.season_habits import SeasonHabits, learn_seasons
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
@@ -52,6 +53,8 @@ class Reference:
         By column.
     seasons
         What the hours of the week or day look like; None where windows are days or longer.
+    usual
+        What is usual for the data; None for references stored before it was learned.
     estimator
         What it lets one expect before labels arrive; None where its labels are too few.
     past, budget
@@ -69,6 +72,7 @@ class Reference:
     habits: Mapping[str, Habit]
     seasons: SeasonHabits | None = None
     estimator: Estimator | None = None
+    usual: Usual | None = None
     past: Past | None = None
     budget: Budget | None = None
     kind: str = "fixed"
@@ -176,6 +180,7 @@ def reference_of(
         budget=back_test(past, settings, None if decisive is None else decisive.value),
         habits=learn_habits([profile for _, profile in windows], whole),
         seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
+        usual=learn_usual([profile for _, profile in windows], tiles, whole),
         estimator=fit_estimator(
             rows, bins, whole, [profile for _, profile in windows], scored=scored
         ),

@@ -15,6 +15,7 @@ from monitor.habits import Habit
 from monitor.performance.interval import Performance
 from monitor.profiles.bins import ProfileBins
 from monitor.profiles.model import Profile
+from monitor.quality.usual import Usual
 from monitor.reference import Reference
 from monitor.season_habits import SeasonHabits
 from watchkeeper.database import Base, UtcDateTime
@@ -40,6 +41,7 @@ class ReferenceRow(Base):
     habits: Mapped[dict[str, Any]] = mapped_column(JSON)
     seasons: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     estimator: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    usual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
 
 
@@ -76,6 +78,7 @@ class References:
             habits={name: habit.to_dict() for name, habit in reference.habits.items()},
             seasons=None if reference.seasons is None else reference.seasons.to_dict(),
             estimator=None if reference.estimator is None else reference.estimator.to_dict(),
+            usual=None if reference.usual is None else reference.usual.to_dict(),
             created_at=at,
         )
         self._session.add(row)
@@ -135,6 +138,7 @@ def _to_reference(row: ReferenceRow) -> Reference:
         habits={name: Habit.from_dict(habit) for name, habit in row.habits.items()},
         seasons=None if row.seasons is None else SeasonHabits.from_dict(row.seasons),
         estimator=None if row.estimator is None else Estimator.from_dict(row.estimator),
+        usual=None if row.usual is None else Usual.from_dict(row.usual),
         kind=row.kind,
         id=row.id,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.comparison.model import QualityFinding
+from monitor.conversions import CONVERSIONS, Conversion
+from monitor.decimals import MANY, decimals_of, has_decimals, is_single
 from monitor.edges import Values
 from monitor.model import CheckStatus
 
@@ -19,65 +20,6 @@ _FEWEST = 30
 _FAR, _NEAR = 0.3, 0.1
 #: Share of values that the reference must hold too, for values that come from a short list.
 _SAME_VALUES, _OTHER_VALUES = 0.9, 0.3
-_NEAR_ONE = 2.5
-_MANY_DECIMALS = 7
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Conversion:
-    """A usual change of unit: ``current = reference * factor + offset``."""
-
-    name: str
-    factor: float
-    offset: float = 0.0
-
-    def apply(self, values: Values) -> Values:
-        """Convert from the reference's unit."""
-        return values * self.factor + self.offset
-
-    def undo(self, values: Values) -> Values:
-        """Convert back to the reference's unit."""
-        return (values - self.offset) / self.factor
-
-
-def _both_ways(first: str, second: str, factor: float, offset: float = 0.0) -> list[Conversion]:
-    there = f"×{factor:g}" + (f" {_signed(offset)}" if offset else "")
-    back = (f"{_signed(-offset)}, " if offset else "") + f"÷{factor:g}"
-    return [
-        Conversion(name=f"{first} → {second} ({there})", factor=factor, offset=offset),
-        Conversion(name=f"{second} → {first} ({back})", factor=1 / factor, offset=-offset / factor),
-    ]
-
-
-def _signed(offset: float) -> str:
-    return f"{'+' if offset > 0 else '−'} {abs(offset):g}"
-
-
-def _scales() -> list[Conversion]:
-    factors = (10, 100, 1_000, 10_000, 1_000_000, 1_000_000_000, 60, 3_600, 24, 1_024)
-    up = [Conversion(name=f"×{factor:,}", factor=factor) for factor in factors]
-    down = [Conversion(name=f"÷{factor:,}", factor=1 / factor) for factor in factors]
-    return [*up, *down, Conversion(name="sign changed (×−1)", factor=-1)]
-
-
-CONVERSIONS: tuple[Conversion, ...] = (
-    *_scales(),
-    *_both_ways("°C", "°F", 1.8, 32),
-    *_both_ways("°C", "K", 1, 273.15),
-    *_both_ways("K", "°F", 1.8, -459.67),
-    *_both_ways("miles", "km", 1.609344),
-    *_both_ways("feet", "m", 0.3048),
-    *_both_ways("inches", "cm", 2.54),
-    *_both_ways("inches", "mm", 25.4),
-    *_both_ways("lb", "kg", 0.45359237),
-    *_both_ways("m/s", "km/h", 3.6),
-    *_both_ways("mph", "m/s", 0.44704),
-    *_both_ways("knots", "m/s", 0.514444),
-    *_both_ways("knots", "km/h", 1.852),
-    *_both_ways("hPa", "inHg", 0.0295299831),
-    *_both_ways("gallons", "litres", 3.785412),
-    *_both_ways("degrees", "radians", math.pi / 180),
-)
 
 
 def unit_change(column: str, reference: Values, current: Values) -> QualityFinding | None:
@@ -137,9 +79,9 @@ def _plausible(conversion: Conversion, before: Values, undone: Values) -> bool:
 
     Prices may rise by 60 %; what was converted from miles has odd decimals.
     """
-    decimals = _decimals(before)
-    near_one = 1 / _NEAR_ONE < abs(conversion.factor) < _NEAR_ONE and not conversion.offset
-    return decimals == _MANY_DECIMALS or not near_one or _decimals(undone) <= decimals
+    decimals = decimals_of(before)
+    near_one = conversion.is_near_one and not conversion.offset
+    return decimals == MANY or not near_one or decimals_of(undone) <= decimals
 
 
 def distance(reference: Values, current: Values) -> float:
@@ -221,29 +163,15 @@ def precision_loss(column: str, reference: Values, current: Values) -> QualityFi
     """
     if min(len(reference), len(current)) < _FEWEST:
         return None
-    now, before = _decimals(current), _decimals(reference)
+    now, before = decimals_of(current), decimals_of(reference)
     if now >= before or (np.unique(current).size == 1):
         return None
     # Chance of so few decimals if the values came from the reference.
-    coarse = float(_has_decimals(reference, now).mean())
+    coarse = float(has_decimals(reference, now, single=is_single(reference)).mean())
     if coarse > 0.5 or len(current) * math.log(max(coarse, 1e-9)) > -20:
         return None
-    had = f"{before}" if before < _MANY_DECIMALS else "more"
+    had = f"{before}" if before < MANY else "more"
     detail = f"the values have at most {now} decimals; the reference has {had}"
     return QualityFinding(
         column=column, check="precision_loss", status=CheckStatus.WARNING, detail=detail
     )
-
-
-def _decimals(values: Values) -> int:
-    """Return the decimals that hold nearly all values, up to seven."""
-    for decimals in range(_MANY_DECIMALS):
-        if _has_decimals(values, decimals).mean() >= 0.999:
-            return decimals
-    return _MANY_DECIMALS
-
-
-def _has_decimals(values: Values, decimals: int) -> np.ndarray:
-    scaled = values * 10.0**decimals
-    slack = 1e-6 + 4 * np.finfo(np.float64).eps * np.abs(scaled)
-    return np.abs(scaled - np.round(scaled)) <= slack

@@ -16,6 +16,7 @@ from monitor.profiles.model import MOMENTS, SPECIAL, Profile
 from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
 from monitor.profiles.quality_counts import PER_COLUMN
 from monitor.profiles.quality_query import (
+    MISREAD,
     number_aggregates,
     read_numbers,
     read_quality,
@@ -46,6 +47,8 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
         count = _categories if column.kind is ColumnKind.CATEGORICAL else _numbers
         for part, expression in count(rows[name], column).items():
             found[f"c{index}_{part}"] = expression
+        if f"{name}{MISREAD}" in rows.columns:
+            found[f"c{index}_misread"] = rows[f"{name}{MISREAD}"].sum()
     found |= row_aggregates(rows, bins)
     return found | outcome_aggregates(rows, bins.layout) | score_aggregates(rows, bins.layout)
 
@@ -91,7 +94,9 @@ def as_number(value: Any, kind: ColumnKind) -> Any:
             return ibis.null("float64")
         return epoch_us(value).cast("float64")
     if type_.is_string():
-        return value.try_cast("float64")
+        # The decimal comma is the usual reason why numbers arrive as text.
+        point = value.replace(",", ".").try_cast("float64")
+        return ibis.coalesce(value.try_cast("float64"), point)
     return ibis.null("float64") if type_.is_temporal() else value.cast("float64")
 
 
@@ -120,6 +125,8 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
         found["histogram"] = histogram(finite, bounds)
     if is_misread(value.type(), column.kind):
         found["given"] = value.count()
+        plain = value.try_cast("float64") if value.type().is_string() else number
+        found["plain"] = (number if column.kind is ColumnKind.DATETIME else plain).count()
     return found | number_aggregates(finite, column)
 
 
@@ -176,7 +183,7 @@ def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
         -math.inf if parts["maximum"] is None else parts["maximum"],
     ]
     checked = {
-        "mistyped": parts.get("given", parts["present"]) - parts["present"],
+        "mistyped": parts.get("misread") or parts.get("given", 0) - parts.get("plain", 0),
         "negative": upto.get("below_zero", 0),
         "extreme": upto.get("extreme_under", 0) + finite - upto.get("extreme_over", finite),
         **read_numbers(parts, int(np.count_nonzero(counts))),

@@ -26,7 +26,8 @@ class ColumnQuality:
     Parameters
     ----------
     mistyped
-        Rows whose value cannot be read as the column's kind; they count as neither null nor value.
+        Rows whose value is not written as the column's kind is, such as a number with a comma;
+        those that cannot be read at all count as neither null nor value.
     absent
         Rows of sources that lack the column; they are null as well.
     negative
@@ -62,7 +63,7 @@ class QualityCounts:
     hours
         Rows by the hour of the day in UTC, shape ``(24,)``.
     copies
-        Rows that are equal to an earlier row of the same tile, in time and features.
+        Rows whose features are equal to those of an earlier row of the same tile.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import numpy as np
 
-from monitor.decimals import MANY, RELATIVE_SLACK, SLACK, coarse_decimals
+from monitor.decimals import DOUBLE_SLACK, MANY, SINGLE_SLACK, SLACK, coarse_decimals
 from monitor.edges import FEW_VALUES, MAX_CATEGORIES, ColumnBins
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
 from monitor.profiles.functions import epoch_us, value_counts
@@ -17,8 +17,12 @@ from watchkeeper.schema import ColumnKind
 
 Row = Mapping[str, Any]
 
+#: Column of the time of a row, where ``timestamp`` is something else.
+OCCURRED = " occurred at"
+#: With this after its name, the column that tells which of a column's values are misread text.
+MISREAD = " misread"
 _HOUR_US = 3_600_000_000
-#: Columns that tell rows apart well enough, beside the time; those with the most bins.
+#: Columns that tell rows apart well enough: those with the most bins.
 _HASHED = 12
 
 
@@ -28,14 +32,17 @@ def row_aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
     Parameters
     ----------
     rows
-        With ``timestamp`` beside the columns of ``bins``.
+        With ``timestamp`` beside the columns of ``bins``; where that is the start of a longer
+        stretch, the time of each row is in ``OCCURRED``.
     """
     names = [name for name in bins.columns if name in rows.columns and name not in _OUTPUTS]
     hashed = sorted(names, key=lambda name: -bins.columns[name].n_bins)[:_HASHED]
-    hour = epoch_us(rows.timestamp) // _HOUR_US % HOURS
+    time = rows[OCCURRED] if OCCURRED in rows.columns else rows.timestamp
+    hour = epoch_us(time) // _HOUR_US % HOURS
     found = {"q_hours": value_counts(hour)}
     if hashed:
-        row = ibis.struct({"timestamp": rows.timestamp, **{name: rows[name] for name in hashed}})
+        # Not by their time: what is delivered twice may be stamped twice.
+        row = ibis.struct({name: rows[name] for name in hashed})
         found["q_different"] = row.hash().nunique()
     return found
 
@@ -97,6 +104,7 @@ def _has_decimals(value: Any, decimals: int, column: ColumnBins) -> Any:
     As ``decimals.has_decimals``, but with one slack for the whole column, which is much faster.
     """
     largest = max(abs(column.minimum or 0.0), abs(column.maximum or 0.0))
-    slack = SLACK + RELATIVE_SLACK * largest * 10.0**decimals
+    relative = SINGLE_SLACK if column.single else DOUBLE_SLACK
+    slack = SLACK + relative * largest * 10.0**decimals
     scaled = value * 10.0**decimals if decimals else value
     return (scaled - (scaled + 0.5).floor()).abs() <= slack

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pyarrow as pa
 
+from monitor.comparison.columns import Family, family
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.quality_query import MISREAD
 from monitor.profiles.query import MICROSECOND
 from monitor.sources.expressions import (
     binary_class,
@@ -53,9 +55,26 @@ def log_columns(table: Table, settings: ModelSettings, schema: FeatureSchema) ->
         name, kind = column.name, column.kind
         there = name in table.types
         found[name] = feature(name, table.types[name], kind) if there else empty(kind)
-    found |= _outputs(table, settings)
+    found |= _outputs(table, settings) | misread_columns(table, schema)
     columns = [f"{sql} AS {identifier(name)}" for name, sql in found.items()]
     return [*columns, *label_columns(table, settings)]
+
+
+def misread_columns(table: Table, schema: FeatureSchema) -> dict[str, str]:
+    """Return SQL that is true where a number is text that is not written as one, by name."""
+    text = [
+        column.name
+        for column in schema.columns
+        if column.kind is ColumnKind.NUMERICAL
+        and column.name in table.types
+        and family(table.types[column.name]) is Family.STRING
+    ]
+    found = {}
+    for name in text:
+        column = identifier(name)
+        unreadable = f"{column} IS NOT NULL AND TRY_CAST({column} AS DOUBLE) IS NULL"
+        found[f"{name}{MISREAD}"] = f"({unreadable})"
+    return found
 
 
 def log_types(

@@ -15,6 +15,7 @@ from monitor.profiles.bins import ProfileBins
 from monitor.profiles.connection import Connection, Source
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.quality_query import OCCURRED
 from monitor.profiles.query import EPOCH, profile_rows
 from monitor.reference import Reference, reference_of
 from monitor.sources.counts import tile_counts
@@ -26,6 +27,7 @@ from monitor.sources.mapping import (
     is_scored,
     log_columns,
     log_types,
+    misread_columns,
     tile_number,
 )
 from monitor.sources.pieces import Piece, pieces_of_reference
@@ -106,7 +108,10 @@ class TableRows:
         known = f"({_KNOWN_UNTIL} IS NULL OR {KNOWN_AT} <= {_KNOWN_UNTIL})"
         types = log_types(self.settings, self.schema)
         # Rows take the time of their piece, so that the query counts them together.
+        misread = misread_columns(self.table, self.schema)
         columns = ["l.piece AS timestamp", *(identifier(name) for name, _ in types[1:-1])]
+        columns += [f"r.timestamp AS {identifier(OCCURRED)}", *map(identifier, misread)]
+        types = (*types, (OCCURRED, TIME), *((name, pa.bool_()) for name in misread))
         columns.append(f"CASE WHEN {known} THEN {LABEL} END AS {TRUTH}")
         name = f"rows_{next(_VIEWS)}"
         try:
@@ -130,7 +135,9 @@ class _Columns:
         return replace(self, name=name)
 
     def to_pyarrow(self) -> pa.Table:
-        query = select([identifier(self.name)], f"({self.rows.query()})")
+        # The label has a name of its own in the query, for it counts only once it is known.
+        column = f"{LABEL} AS {TRUTH}" if self.name == TRUTH else identifier(self.name)
+        query = select([column], f"({self.rows.query()})")
         try:
             return self.rows.tables.connection.sql(query).to_arrow_table()
         except duckdb.Error as exc:

@@ -116,7 +116,8 @@ def test_text_where_a_number_should_be_is_counted_and_is_no_null() -> None:
     frame.loc[100:109, "price"] = None
     column = whole(frame).column("price")
     assert column.quality is not None
-    assert (column.quality.mistyped, column.null, column.values) == (890, 10, 100)
+    assert whole(frame.assign(price="n/a")).column("price").values == 0
+    assert (column.quality.mistyped, column.null, column.values) == (890, 10, 990)
 
 
 def test_a_column_that_the_source_lacks_is_absent() -> None:
@@ -128,8 +129,10 @@ def test_a_column_that_the_source_lacks_is_absent() -> None:
 def test_copies_and_hours_are_counted() -> None:
     frame = shop()
     profile = whole(pd.concat([frame, frame.head(200)]))
+    habit = whole(frame).quality
     assert profile.quality is not None
-    assert profile.quality.copies == 200
+    assert habit is not None
+    assert profile.quality.copies == habit.copies + 200
     assert profile.quality.hours[:3].sum() == profile.quality.hours.sum() == 1_200
     assert profile.quality.hours[2] == 0
 

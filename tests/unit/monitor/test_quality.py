@@ -71,11 +71,14 @@ def test_one_new_category_is_no_finding_but_many_are(evaluate: Evaluate, day: pd
     assert "200 of 400 values" in result.reason
 
 
-def test_another_unit_is_out_of_range_but_a_hot_day_is_not(
+def test_another_unit_is_named_but_a_hot_day_is_not(
     evaluate: Evaluate, day: pd.DataFrame
 ) -> None:
     in_metres = bad(evaluate(day.assign(distance=day.distance * 1000)))
-    assert in_metres["out_of_range", "distance"].status is CheckStatus.CRITICAL
+    assert set(in_metres) == {("unit_change", "distance")}
+    assert "×1,000" in in_metres["unit_change", "distance"].reason
+    scattered = bad(evaluate(day.assign(distance=day.distance * 1000 * np.arange(400))))
+    assert scattered["out_of_range", "distance"].status is CheckStatus.CRITICAL
     assert bad(evaluate(day.assign(distance=day.distance + 1500))) == {}
 
 

@@ -1,0 +1,119 @@
+"""Run every check of the data contract on a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.model import CheckResult, CheckStatus, Family, Threshold
+from monitor.profiles.bins import PREDICTED, SCORE
+from monitor.profiles.model import Profile
+from monitor.quality.model import Finding, Pair, Whole
+from monitor.quality.null_surge import name_joint_breaks
+from monitor.quality.table import COLUMN_CHECKS, WHOLE_CHECKS
+from monitor.quality.usual import ColumnUsual, unknown_usual
+from monitor.reference import Reference
+from monitor.subject import Subject
+
+#: A finding explains weaker ones of the same column: who says what broke need not say what follows.
+_EXPLAINS: Mapping[str, frozenset[str]] = {
+    "unit_change": frozenset({"out_of_range", "precision_loss"}),
+    "swapped": frozenset({"unit_change", "out_of_range", "precision_loss"}),
+    "stale": frozenset({"precision_loss"}),
+}
+_BAD = frozenset({CheckStatus.WARNING, CheckStatus.CRITICAL})
+
+
+def check_quality(
+    subject: Subject,
+    profile: Profile,
+    reference: Reference,
+    tiles: Mapping[datetime, Profile] | None = None,
+) -> list[CheckResult]:
+    """Check every feature of a window, whole or still open, against the reference.
+
+    Parameters
+    ----------
+    profile
+        Of the window, or of the part of it that there is so far: shares are held against their
+        own uncertainty, so that a total break is found in the first rows.
+    tiles
+        Profiles of its tiles by their start; what needs an order of rows is not checked without.
+
+    Returns
+    -------
+    list of CheckResult
+        One for each column and check that applies to it, also where all is well.
+    """
+    whole = _whole(subject, profile, reference, tiles or {})
+    found: list[Finding] = []
+    for pair in whole.pairs:
+        found += [finding for check in COLUMN_CHECKS if (finding := check(pair)) is not None]
+    for check_rows in WHOLE_CHECKS:
+        found += check_rows(whole)
+    found = name_joint_breaks(_without_consequences(found), whole.pairs)
+    return [_result(subject, reference, finding) for finding in found]
+
+
+def _whole(
+    subject: Subject,
+    profile: Profile,
+    reference: Reference,
+    tiles: Mapping[datetime, Profile],
+) -> Whole:
+    usual = reference.usual or unknown_usual(reference.profile)
+    known = {column.name: column for column in reference.profile.columns()}
+    in_order = [(start, tiles[start].columns()) for start in sorted(tiles)]
+    pairs = tuple(
+        Pair(
+            current=current,
+            reference=known[current.name],
+            habit=reference.habits[current.name],
+            bins=reference.bins.columns[current.name],
+            usual=usual.columns.get(current.name, ColumnUsual()),
+            tiles=tuple((start, columns[index]) for start, columns in in_order),
+        )
+        for index, current in enumerate(profile.columns())
+        if current.name not in {SCORE, PREDICTED}
+    )
+    return Whole(
+        current=profile,
+        reference=reference.profile,
+        usual=usual,
+        pairs=pairs,
+        tiles=tiles,
+        closed=subject.window.end <= subject.now,
+    )
+
+
+def _without_consequences(found: list[Finding]) -> list[Finding]:
+    """Take the findings back that another finding of the same column explains."""
+    explained: dict[str | None, set[str]] = {}
+    for finding in found:
+        if finding.status in _BAD and finding.column is not None:
+            explained.setdefault(finding.column, set()).update(_EXPLAINS.get(finding.check, ()))
+    return [
+        replace(finding, status=CheckStatus.OK, effect=0.0)
+        if finding.status in _BAD and finding.check in explained.get(finding.column, ())
+        else finding
+        for finding in found
+    ]
+
+
+def _result(subject: Subject, reference: Reference, finding: Finding) -> CheckResult:
+    return CheckResult(
+        measurement=subject.measurement(
+            finding.check,
+            finding.value,
+            column=finding.column,
+            n_current=finding.rows,
+            n_reference=reference.profile.rows,
+        ),
+        threshold=Threshold(method="habit", upper=finding.limit),
+        family=Family.DATA_CONTRACT,
+        check=finding.check,
+        status=finding.status,
+        reason=finding.reason,
+        effect=finding.effect,
+    )

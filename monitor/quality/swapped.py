@@ -1,0 +1,65 @@
+"""Two columns have changed places."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.edges import ColumnBins
+from monitor.model import CheckStatus
+from monitor.quality.model import Finding, Pair, Whole, found
+from watchkeeper.schema import ColumnKind
+
+#: A gap between distribution functions that needs an explanation.
+_FAR = 0.4
+#: The gap that is left when two columns have changed places.
+_NEAR = 0.25
+_FEWEST = 20
+
+Floats = NDArray[np.float64]
+
+
+def swapped(whole: Whole) -> list[Finding]:
+    """Find pairs of numerical columns each of which has the distribution that the other had."""
+    moved = [pair for pair in whole.pairs if _has_moved(pair)]
+    findings = []
+    for one, other in itertools.combinations(moved, 2):
+        own = min(_gap(one, one), _gap(other, other))
+        crossed = max(_gap(one, other), _gap(other, one))
+        if crossed <= min(own / 2, _NEAR):
+            name, second = one.current.name, other.current.name
+            reason = f"the values of {name!r} and {second!r} have changed places"
+            status = CheckStatus.CRITICAL
+            findings.append(found("swapped", status, reason, rows=one.current.values, column=name))
+    return findings
+
+
+def _has_moved(pair: Pair) -> bool:
+    numerical = pair.current.kind is ColumnKind.NUMERICAL and len(pair.bins.edges) > 1
+    enough = min(pair.current.values, pair.reference.values) >= _FEWEST
+    return numerical and enough and _gap(pair, pair) >= _FAR
+
+
+def _gap(current: Pair, reference: Pair) -> float:
+    """Return the distance of one column's window from another column's reference.
+
+    Taken at the edges of the first; between its own edges the second is taken to be even.
+    """
+    edges = np.array(current.bins.edges)
+    now = np.cumsum(current.current.counts)[:-1] / current.current.values
+    return float(
+        np.abs(now - _share_up_to(edges, reference.bins, reference.reference.counts)).max()
+    )
+
+
+def _share_up_to(points: Floats, bins: ColumnBins, counts: NDArray[np.int64]) -> Floats:
+    shares = np.cumsum(counts) / max(int(np.sum(counts)), 1)
+    edges = np.array(bins.edges)
+    if bins.discrete:
+        below = np.r_[0.0, shares[:-1]]
+        return np.asarray(below[np.searchsorted(edges, points, side="right")])
+    low = min(bins.minimum if bins.minimum is not None else edges[0], edges[0])
+    high = max(bins.maximum if bins.maximum is not None else edges[-1], edges[-1])
+    return np.asarray(np.interp(points, [low, *edges, high], [0.0, *shares[:-1], 1.0]))
