@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.backup import back_up
 from alerts.channels.outcome import Channel, Found, FoundKind, Outcome, OutcomeKind
 from alerts.compose import OnDuty, compose, nobody
 from alerts.destinations import Destinations, Limits
@@ -103,6 +104,7 @@ class Deliverer:
         with read(self._engine) as session:
             if Outbox(session).is_empty():
                 return 0
+        back_up(self._engine)
         with write(self._engine) as session:
             Outbox(session).expire_leases()
         handled, until = 0, time.monotonic() + _BATCH_SECONDS

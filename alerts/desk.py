@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from alerts import events
 from alerts.events import Event
-from alerts.model import Incident, IncidentChange
+from alerts.model import Incident, IncidentChange, Standing
 from alerts.outbox import Outbox
 from alerts.repository import History, Incidents
 from alerts.transitions import apply
@@ -20,6 +20,7 @@ _WORDS: Mapping[type[Event], str] = {
     events.Joined: "grew",
     events.Changed: "changed",
     events.Raised: "raised",
+    events.Escalated: "escalated",
     events.Acked: "acknowledged",
     events.AckExpired: "ack_expired",
     events.Snoozed: "snoozed",
@@ -60,7 +61,12 @@ class Desk:
         move = apply(incident.standing, event)
         if move.standing == incident.standing:
             return incident
-        after = replace(incident, standing=move.standing, updated_at=_later(incident, event.at))
+        after = replace(
+            incident,
+            standing=move.standing,
+            updated_at=_later(incident, event.at),
+            destinations=_destinations(incident, move.standing, event),
+        )
         self._incidents.save(after)
         if not isinstance(event, events.Changed):
             self._history.write_down(
@@ -77,6 +83,16 @@ class Desk:
         for say in move.says:
             self._outbox.enqueue(after, say, at=event.at)
         return after
+
+
+def _destinations(incident: Incident, after: Standing, event: Event) -> tuple[str, ...]:
+    """Return where the incident is told from now on: a worse one is told at more places."""
+    more: tuple[str, ...] = ()
+    if after.severity is not incident.severity:
+        more = incident.plan.of(after.severity)
+    elif isinstance(event, events.Escalated):
+        more = event.to
+    return tuple(dict.fromkeys([*incident.destinations, *more]))
 
 
 def _later(incident: Incident, at: datetime) -> datetime:

@@ -52,6 +52,15 @@ class Raised(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Escalated(Event):
+    """Nobody has acknowledged the page for ``waited``; step ``level`` tells more people."""
+
+    level: int
+    waited: timedelta
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Acked(Event):
     """A person has seen it and takes care, until ``expires_at`` if nothing more is heard."""
 

@@ -10,7 +10,7 @@ A lease that runs out leaves its row AMBIGUOUS, never PENDING: the message may h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -96,34 +96,51 @@ class Outbox:
         self._session = session
         self._destinations = Destinations(session)
 
-    def enqueue(self, incident: Incident, say: Say, *, at: datetime) -> None:
+    def enqueue(
+        self, incident: Incident, say: Say, *, at: datetime, since: float | None = None
+    ) -> None:
         """Order what is to be said about an incident, once per destination.
 
-        An edit replaces an older edit that nobody has begun to send.
+        An edit replaces an older edit that nobody has begun to send. Whatever comes first to a
+        destination opens the thread there.
+
+        Parameters
+        ----------
+        at
+            Event time.
+        since
+            Wall time from which it counts as waiting; by default now.
         """
         now = database_now(self._session)
         for destination in incident.destinations:
             self._destinations.ensure(destination)
+            kind = say.kind if self._knows(destination, incident) else DeliveryKind.ROOT
             row = DeliveryRow(
-                id=delivery_id(incident.uid, destination, say.kind, incident.standing.revision),
+                id=delivery_id(incident.uid, destination, kind, incident.standing.revision),
                 incident_id=incident.id,
                 destination=destination,
                 transport=destination.partition(":")[0],
-                kind=say.kind,
+                kind=kind,
                 revision=incident.standing.revision,
-                priority=_priority(self._session, incident, say, destination),
+                priority=_priority(self._session, incident, replace(say, kind=kind), destination),
                 text=say.text,
                 mention=say.mention,
                 broadcast=say.broadcast,
                 at=at,
                 state=DeliveryState.PENDING,
                 not_before=now,
-                enqueued_at=now,
+                enqueued_at=now if since is None else since,
             )
             self._session.add(row)
             self._session.flush()
-            if say.kind is DeliveryKind.UPDATE:
+            if kind is DeliveryKind.UPDATE:
                 self._supersede_edits_before(row)
+
+    def _knows(self, destination: str, incident: Incident) -> bool:
+        told = select(DeliveryRow.sequence).where(
+            DeliveryRow.incident_id == incident.id, DeliveryRow.destination == destination
+        )
+        return self._session.scalars(told.limit(1)).first() is not None
 
     def is_empty(self) -> bool:
         """Tell whether nothing waits and nothing is under way."""

@@ -50,6 +50,10 @@ class Plan:
         found: tuple[str, ...] = getattr(self, severity)
         return found
 
+    def at_first(self, severity: str) -> tuple[str, ...]:
+        """Return where an incident is told when it opens: a mere line of the digest nowhere."""
+        return () if severity == "digest" else self.of(severity)
+
     def next_backup(self, known: Iterable[str]) -> str | None:
         """Return the first backup that does not know of the incident yet, or None.
 

@@ -38,7 +38,7 @@ def sweep(
             continue
         settle(
             desk,
-            _expire(desk, incident, now),
+            _escalate(desk, _expire(desk, incident, now), now),
             SeriesStore(session).roll_call(incident.id, clear_below=policy.clear_ratio),
             policy=policy,
             now=now,
@@ -57,4 +57,17 @@ def _expire(desk: Desk, incident: Incident, now: datetime) -> Incident:
     if standing.deadline is not None and now >= standing.deadline:
         reason = "The repair was not finished in time."
         incident = desk.handle(incident, events.MitigationFailed(at=now, reason=reason))
+    return incident
+
+
+def _escalate(desk: Desk, incident: Incident, now: datetime) -> Incident:
+    """Tell more people of a page that nobody has acknowledged: as its plan says, step by step."""
+    for number, level in enumerate(incident.plan.levels, start=1):
+        standing = incident.standing
+        if standing.state is not IncidentState.OPEN or standing.called_at is None:
+            break
+        waited = now - standing.called_at
+        if number > standing.level and waited >= level.after:
+            event = events.Escalated(at=now, level=number, waited=waited, to=level.to)
+            incident = desk.handle(incident, event)
     return incident

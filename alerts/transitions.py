@@ -67,9 +67,17 @@ def apply(standing: Standing, event: Event) -> Move:
     move = _HANDLERS[type(event)](standing, event)
     if move.standing == standing and not move.says:
         return Move(standing=standing)
-    after = replace(move.standing, revision=standing.revision + 1)
+    after = _calling(standing, replace(move.standing, revision=standing.revision + 1), event)
     # Who never heard of an incident is not told that it changed or ended.
     return Move(standing=after, says=move.says if after.notified else ())
+
+
+def _calling(before: Standing, after: Standing, event: Event) -> Standing:
+    """Return the standing with its escalation begun anew, where people are called anew."""
+    again = before.state is not _STATE.OPEN or after.severity is not before.severity
+    if after.state is _STATE.OPEN and again:
+        return replace(after, called_at=event.at, level=0)
+    return after
 
 
 def _notify_due(standing: Standing, event: events.NotifyDue) -> Move:
@@ -112,6 +120,15 @@ def _raised(standing: Standing, event: events.Raised) -> Move:
         return _notify(raised, event.members)
     text = f"Raised from {standing.severity} to {event.severity}."
     return Move(standing=raised, says=(_UPDATE, _reply(text, mention=True, broadcast=True)))
+
+
+def _escalated(standing: Standing, event: events.Escalated) -> Move:
+    page = standing.state is _STATE.OPEN and standing.severity is Severity.PAGE
+    if not page or event.level <= standing.level:
+        return Move(standing=standing)
+    text = f"Nobody has acknowledged it for {span(event.waited)}: told {', '.join(event.to)} too."
+    raised = replace(standing, level=event.level)
+    return Move(standing=raised, says=(_reply(text, mention=True, broadcast=True),))
 
 
 def _acked(standing: Standing, event: events.Acked) -> Move:
@@ -322,6 +339,7 @@ _HANDLERS: dict[type[Event], _Handler] = {
     events.Joined: _joined,
     events.Changed: _changed,
     events.Raised: _raised,
+    events.Escalated: _escalated,
     events.Acked: _acked,
     events.AckExpired: _ack_expired,
     events.Snoozed: _snoozed,

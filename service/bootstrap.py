@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from alerts.deliver import Deliverer, Delivering
+from alerts.routing import fallback_of, routing_of
 from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.run import Monitor
@@ -113,6 +114,7 @@ class Service:
             models=self.models,
             monitor=Monitor(self.engine, self.lake),
             lease=self.settings.worker.lease.total_seconds(),
+            routing=routing_of(self.settings),
         )
 
     @cached_property
@@ -126,7 +128,7 @@ class Service:
             how=Delivering(
                 public_url=self.settings.server.public_url,
                 interactive=slack.signing_secret is not None,
-                fallback=None if slack.channel is None else f"slack:{slack.channel}",
+                fallback=fallback_of(self.settings),
             ),
         )
 

@@ -11,19 +11,21 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alerts.routing import ownership_problems
 from retrain.command import TrainingFunction, parse_command
 from watchkeeper.configuration import ConfigurationErrors, nearest
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.errors import ConfigurationError
 from watchkeeper.model_settings import ModelSettings, load_model, load_models, model_files
-from watchkeeper.settings import load_settings
+from watchkeeper.settings import Settings, load_settings
 
 
 def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationError]:
     """Return everything that is wrong with the project in ``home``; empty when nothing is."""
     errors: list[ConfigurationError] = []
     try:
-        load_settings(home, environ)
+        settings = load_settings(home, environ)
+        errors.extend(_unowned(home, settings, environ))
     except ConfigurationError as exc:
         errors.extend(_each(exc))
     try:
@@ -43,6 +45,29 @@ def project_notes(home: Path, environ: Mapping[str, str]) -> list[ConfigurationE
             settings, document = load_model(path, environ), read_document(path)
             notes.extend(document.error(note, place) for place, note in settings.notes())
     return notes
+
+
+def refuse_unowned(home: Path, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse models of which nobody would be told.
+
+    Raises
+    ------
+    ConfigurationErrors
+        A model's file names a team that there is not, or nobody who could be told.
+    """
+    errors = list(_unowned(home, settings, environ))
+    if errors:
+        raise ConfigurationErrors(errors)
+
+
+def _unowned(
+    home: Path, settings: Settings, environ: Mapping[str, str]
+) -> Iterator[ConfigurationError]:
+    for path in model_files(home):
+        with suppress(ConfigurationError):
+            problems = list(ownership_problems(settings, load_model(path, environ)))
+            document = read_document(path)
+            yield from (document.error(problem, place) for place, problem in problems)
 
 
 def _each(error: ConfigurationError) -> tuple[ConfigurationError, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from retrain.first import train_first
 from retrain.register import table_path
 from service.bootstrap import Service
+from service.check import refuse_unowned
 from service.web.tokens import ensure_token_file
 from watchkeeper.clock import Clock, SystemClock
 from watchkeeper.database import read
@@ -48,6 +49,7 @@ def open_service(
             "expected at least one model, models/*.yaml; `watchkeeper init DIR` writes an example",
             path=settings.home,
         )
+    refuse_unowned(home, settings, environ)
     if changes is not None:
         settings = changes(settings)
     return Service(settings=settings, models=models, clock=clock or SystemClock())

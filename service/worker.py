@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Engine
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from alerts.notes import mitigation_failed, mitigation_started, note, open_incidents
 from alerts.observe import observe, promoted
+from alerts.routing import Routing
 from alerts.sweep import sweep
 from monitor.model import EvaluatedWindow, Family
 from monitor.run import Monitor
@@ -45,6 +46,7 @@ class Worker:
     models: Mapping[str, ModelSettings]
     monitor: Monitor
     lease: float
+    routing: Routing = field(default_factory=Routing)
 
     def tick(self) -> int:
         """Do everything that is due now; return how many evaluations were run."""
@@ -71,7 +73,7 @@ class Worker:
             with write(self.engine) as session:
                 JobRuns(session).fence(claim)
                 evaluated = self.monitor.evaluate(session, settings, version, window, now)
-                observe(session, evaluated, settings, now=now)
+                observe(session, evaluated, settings, now=now, routing=self.routing)
                 self._consider(session, evaluated, settings)
 
     def _consider(

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 from alerts.model import Incident, IncidentChange
 from alerts.observe import observe
 from alerts.repository import Incidents
+from alerts.routing import Routing
 from alerts.rows import DeliveryRow
 from monitor.model import (
     CheckResult,
@@ -59,6 +60,7 @@ class Story:
     columns: Sequence[str] = (*WEATHER, "carrier", "origin", "dest", "distance", "dep_hour")
     version: int = 1
     changes: list[IncidentChange] = field(default_factory=list)
+    routing: Routing = field(default_factory=Routing)
 
     def window(
         self,
@@ -131,7 +133,7 @@ class Story:
     def see(self, window: EvaluatedWindow) -> list[IncidentChange]:
         now = window.window.end
         with write(self.engine) as session:
-            changes = observe(session, window, self.settings, now=now)
+            changes = observe(session, window, self.settings, now=now, routing=self.routing)
         self.changes += changes
         return changes
 

@@ -27,6 +27,7 @@ from alerts.model import DeliveryKind
 from alerts.notes import note
 from alerts.rows import DeliveryRow, DestinationRow, IncidentRow
 from alerts.story import Story
+from monitor.model import Family
 from watchkeeper.database import write
 
 TO = "ada@example.org"
@@ -138,8 +139,7 @@ def parcel(kind: DeliveryKind = DeliveryKind.ROOT, **story: str) -> Parcel:
 
 
 def open_by_mail(flights: Any) -> None:
-    for number in (0, 1):
-        flights.day(number, loss=2.0)
+    flights.day(0, broken=flights.columns)
     with write(flights.engine) as session:
         Destinations(session).ensure(f"email:{TO}")
         session.execute(update(IncidentRow).values(destinations=[f"email:{TO}"]))
@@ -163,22 +163,23 @@ def test_an_incident_is_one_thread_of_mails_in_text_and_html(
     mail = server()
     open_by_mail(flights)
     settle(flights.engine, mail, rounds=1)
-    flights.day(2, loss=3.0)
+    flights.day(1, broken=flights.columns)
     with write(flights.engine) as session:
-        note(session, "flights", "Retraining is <held>.", now=flights.incident().updated_at)
+        now = flights.incident(Family.DATA_CONTRACT).updated_at
+        note(session, "flights", "Retraining is <held>.", now=now, families=tuple(Family))
     settle(flights.engine, mail)
 
     root, reply = mailbox.mails
     assert isinstance(root, EmailMessage)
     assert isinstance(reply, EmailMessage)
-    assert root["Subject"] == "PAGE flights: performance (INC-0001)"
+    assert root["Subject"] == "PAGE flights: data contract (INC-0001)"
     assert reply["Subject"] == f"Re: {root['Subject']}"
     assert reply["References"] == reply["In-Reply-To"] == root["Message-ID"]
     assert root["To"] == TO
     text, page = root.get_body(("plain",)), reply.get_body(("html",))
     assert text is not None
     assert page is not None
-    assert "ROC AUC 0.710, below the limit 0.730" in text.get_content()
+    assert "13 columns broken" in text.get_content()
     assert "https://watch.example/incidents/1" in text.get_content()
     assert "Retraining is &lt;held&gt;." in page.get_content()
     assert {row.state for row in flights.deliveries()} == {"sent", "superseded"}

@@ -22,6 +22,7 @@ from alerts.deliver import Deliverer, Delivering
 from alerts.destinations import UNLIMITED, Destinations
 from alerts.rows import DeliveryRow, DestinationRow, IncidentRow
 from alerts.stand_in import Fault, FaultKind
+from monitor.model import Family
 from watchkeeper.database import read, write
 
 SECRET = b"the-secret-of-the-test"
@@ -131,8 +132,7 @@ def settle(engine: Engine, worker: Deliverer, rounds: int = 6) -> None:
 
 def open_at(flights: Any, destination: str) -> None:
     """Open a page that is told at one destination alone."""
-    for number in (0, 1):
-        flights.day(number, loss=2.0)
+    flights.day(0, broken=flights.columns)
     transport = destination.partition(":")[0]
     with write(flights.engine) as session:
         Destinations(session).ensure(destination)
@@ -222,7 +222,7 @@ def test_a_webhook_is_signed_over_time_and_body_and_keeps_its_key(
     assert first["Idempotency-Key"] == second["Idempotency-Key"] == flights.deliveries()[0].id
     said = json.loads(body)
     assert (said["name"], said["severity"], said["state"]) == ("INC-0001", "page", "open")
-    assert said["text"].startswith("🔴 PAGE flights: ROC AUC 0.710, below the limit 0.730.")
+    assert said["text"].startswith("🔴 PAGE flights: 13 columns broken: ")
     assert said["link"] == "https://watch.example/incidents/1"
     assert said["facts"]["Why you"] == "owner of model flights"
 
@@ -231,12 +231,14 @@ def test_pagerduty_follows_the_incident_under_one_key(flights: Any, receiver: Re
     open_at(flights, "pagerduty:ops")
     worker = deliverer(flights.engine, receiver)
     settle(flights.engine, worker, rounds=1)
-    flights.day(2, loss=3.0)
+    flights.day(1, broken=flights.columns)
     settle(flights.engine, worker, rounds=1)
     with write(flights.engine) as session:
-        respond.acknowledge(session, 1, "ada", now=flights.incident().updated_at)
+        respond.acknowledge(
+            session, 1, "ada", now=flights.incident(Family.DATA_CONTRACT).updated_at
+        )
     settle(flights.engine, worker, rounds=1)
-    for number in range(3, 7):
+    for number in range(2, 6):
         flights.day(number)
     settle(flights.engine, worker, rounds=2)
 
@@ -244,7 +246,7 @@ def test_pagerduty_follows_the_incident_under_one_key(flights: Any, receiver: Re
     actions = [event["event_action"] for event in events]
     assert list(dict.fromkeys(actions)) == ["trigger", "acknowledge", "resolve"]
     assert actions.count("trigger") == 1
-    assert {event["dedup_key"] for event in events} == {flights.incident().uid}
+    assert {event["dedup_key"] for event in events} == {flights.incident(Family.DATA_CONTRACT).uid}
     payload = events[0]["payload"]
     assert (payload["severity"], payload["source"]) == ("critical", "flights")
     assert set(states(flights)) == {"sent", "superseded"}
@@ -254,7 +256,7 @@ def test_what_was_never_open_there_is_not_opened_to_be_resolved(
     flights: Any, receiver: Receiver
 ) -> None:
     open_at(flights, "pagerduty:ops")
-    for number in range(2, 7):
+    for number in range(1, 5):
         flights.day(number)
     settle(flights.engine, deliverer(flights.engine, receiver))
 
