@@ -17,6 +17,7 @@ from alerts.transitions import apply
 
 _WORDS: Mapping[type[Event], str] = {
     events.NotifyDue: "opened",
+    events.Gathered: "gathered",
     events.Joined: "grew",
     events.Changed: "changed",
     events.Raised: "raised",
@@ -48,6 +49,11 @@ class Desk:
         self._history = History(session)
         self._outbox = Outbox(session)
         self.changes: list[IncidentChange] = []
+
+    @property
+    def session(self) -> Session:
+        """The caller's transaction."""
+        return self._session
 
     def handle(self, incident: Incident, event: Event) -> Incident:
         """Apply one event to an incident as it stands now, and return it as it is afterwards.

@@ -32,6 +32,13 @@ class NotifyDue(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered(Event):
+    """Too many open at once: it is told under another incident."""
+
+    into: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Joined(Event):
     """More series belong to it; ``members`` is their number now."""
 

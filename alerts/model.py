@@ -316,6 +316,11 @@ class Incident:
         """How soon a person must look."""
         return self.standing.severity
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it lasts: it holds its key."""
+        return self.standing.state in LIVE_STATES
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncidentChange:

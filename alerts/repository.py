@@ -136,7 +136,10 @@ class SeriesStore:
         clear_below
             Share of its limit below which a member is well.
         """
-        ours = SeriesRow.incident_id == incident_id
+        under = select(IncidentRow.id).where(IncidentRow.merged_into == incident_id)
+        # Two plain conditions: with a subquery in it no index would serve the counts.
+        family = [incident_id, *self._session.scalars(under)]
+        ours = SeriesRow.incident_id.in_(family)
         is_quiet = and_(
             SeriesRow.state == SeriesState.OK,
             SeriesRow.evaluability == Evaluability.OK,
@@ -154,6 +157,9 @@ class SeriesStore:
             .group_by(SeriesRow.column)
             .order_by(func.max(SeriesRow.effect).desc(), SeriesRow.column)
         ).all()
+        models = self._session.scalar(
+            select(func.count(SeriesRow.model.distinct())).where(ours, lasting)
+        )
         worst = self._session.scalars(
             select(SeriesRow)
             .where(ours)
@@ -168,6 +174,7 @@ class SeriesStore:
             lasting=sum(count for state, _, count in counts if state in _LASTING),
             quiet=sum(count for _, quiet, count in counts if quiet),
             columns=tuple(column for column in columns if column is not None),
+            models=models or 0,
             worst=tuple(_to_series(row) for row in worst),
         )
 
@@ -219,6 +226,16 @@ class Incidents:
             IncidentRow.family.in_([str(family) for family in families]),
             (IncidentRow.model == model) | IncidentRow.id.in_(members),
         )
+        return [_to_incident(row) for row in self._session.scalars(query.order_by(IncidentRow.id))]
+
+    def told_since(self, moment: datetime) -> list[Incident]:
+        """Return the incidents that people were first told of since then."""
+        query = select(IncidentRow).where(IncidentRow.notified, IncidentRow.opened_at >= moment)
+        return [_to_incident(row) for row in self._session.scalars(query)]
+
+    def under(self, incident_id: int) -> list[Incident]:
+        """Return the incidents that are told under another, or are part of it."""
+        query = select(IncidentRow).where(IncidentRow.merged_into == incident_id)
         return [_to_incident(row) for row in self._session.scalars(query.order_by(IncidentRow.id))]
 
     def unfinished(self) -> list[Incident]:

@@ -65,6 +65,8 @@ class RollCall:
         How many there are, fire now, fire or recover, and were well in the newest window.
     columns
         In trouble, the worst first.
+    models
+        How many models are in trouble.
     worst
         The worst dozen.
     """
@@ -74,6 +76,7 @@ class RollCall:
     lasting: int
     quiet: int
     columns: tuple[str, ...]
+    models: int
     worst: tuple[Series, ...]
 
     @property

@@ -14,6 +14,7 @@ from alerts.repository import Incidents, SeriesStore
 from alerts.series import RollCall
 from alerts.silences import Silences
 from alerts.silencing import is_silenced
+from alerts.storm import is_sheltered, shelter
 from monitor.model import Family
 
 #: A snoozed incident is heard of again when it is this many times as bad.
@@ -35,6 +36,8 @@ def is_held_back(session: Session, incident: Incident, now: datetime) -> bool:
     """
     if incident.state is not IncidentState.PENDING:
         return False
+    if is_sheltered(Incidents(session), incident):
+        return True
     silences = Silences(session).active(now)
     if silences and is_silenced(SeriesStore(session).firing_in(incident.id), silences, now):
         return True
@@ -74,7 +77,9 @@ def settle(
         incident = desk.handle(incident, events.Cleared(at=now))
     due = now >= incident.detected_at + policy.group_wait
     if incident.state is IncidentState.PENDING and due and not held_back:
-        incident = desk.handle(incident, events.NotifyDue(at=now, members=roll.lasting))
+        incident = shelter(desk, incident, most=policy.storm, now=now)
+        if not is_sheltered(Incidents(desk.session), incident):
+            incident = desk.handle(incident, events.NotifyDue(at=now, members=roll.lasting))
     if roll.all_quiet:
         incident = desk.handle(incident, events.HoldElapsed(at=now, hold=policy.hold))
     if changed and incident.standing.revision == before:

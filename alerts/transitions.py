@@ -83,7 +83,7 @@ def _calling(before: Standing, after: Standing, event: Event) -> Standing:
 def _notify_due(standing: Standing, event: events.NotifyDue) -> Move:
     if standing.state is not _STATE.PENDING:
         return Move(standing=standing)
-    opened = replace(standing, state=_STATE.OPEN, opened_at=event.at)
+    opened = replace(standing, state=_STATE.OPEN, merged_into=None, opened_at=event.at)
     return _notify(opened, event.members)
 
 
@@ -92,6 +92,12 @@ def _notify(standing: Standing, members: int) -> Move:
         return Move(standing=standing)
     told = replace(standing, notified=True, notified_members=members)
     return Move(standing=told, says=(Say(kind=DeliveryKind.ROOT, mention=True),))
+
+
+def _gathered(standing: Standing, event: events.Gathered) -> Move:
+    if standing.state is not _STATE.PENDING:
+        return Move(standing=standing)
+    return Move(standing=replace(standing, merged_into=event.into))
 
 
 def _joined(standing: Standing, event: events.Joined) -> Move:
@@ -336,6 +342,7 @@ def _require(
 _Handler = Callable[[Standing, Any], Move]
 _HANDLERS: dict[type[Event], _Handler] = {
     events.NotifyDue: _notify_due,
+    events.Gathered: _gathered,
     events.Joined: _joined,
     events.Changed: _changed,
     events.Raised: _raised,

@@ -79,6 +79,11 @@ class ModelSettings(Section):
         "first that fits counts.",
     )
     source: Source = Field(default=Source(), description="Where the predictions are read from.")
+    sources: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Columns by the upstream source that they come from; when a source breaks, all "
+        "its columns, in all models that name it, are one incident.",
+    )
     timestamp: str = Field(description="Column of the event time; naive values are UTC.")
     prediction: Prediction = Field(description="the columns of what the model said")
     label: Label = Field(description="the column of the truth, and when it is known")
@@ -119,6 +124,11 @@ class ModelSettings(Section):
         if self.label.positive is not None and self.task is not Task.BINARY:
             yield ("label", "positive"), f"a {self.task} model has no positive class"
         yield from self._feature_problems()
+
+    def origin_of(self, column: str | None) -> str | None:
+        """Return the upstream source of a column, or None when none is named."""
+        named = (name for name, columns in self.sources.items() if column in columns)
+        return next(named, None)
 
     def notes(self) -> Iterator[tuple[Place, str]]:
         """Yield what is set but has no effect in this version: place, what happens instead."""
