@@ -156,11 +156,11 @@ def fit_fleet(losses: Floats, *, per_window: int) -> Fleet:
     models, units = losses.shape
     if units < 2:
         raise ValueError(f"a fleet needs at least two units of reference, got {units}")
-    level = np.nan_to_num(np.nanmean(losses, axis=1))
-    deviation = np.nanstd(losses, axis=1)
+    level = _mean(losses)
+    deviation = np.sqrt(_mean((losses - level[:, None]) ** 2))
     deviation = np.where(deviation > 0, deviation, 1.0)
     parts = _split(losses, level, deviation)
-    own = np.nan_to_num(np.nanmean(parts, axis=1))
+    own = _mean(parts)
     reach = max(1, min(per_window, units // _REACH))
     variance = _variance_of_sums(parts - own[:, None], reach)
     share = _SHRINKAGE / (1 + _SHRINKAGE) if models > 1 else 0.0
@@ -201,15 +201,13 @@ def advance_fleet(
         Quiet windows that are to lie between two alarms of the fleet.
     """
     streams = fleet.streams(losses)
-    filled = np.isfinite(streams).any(axis=1)
-    mean = np.full(len(streams), np.nan)
-    mean[filled] = np.nanmean(streams[filled], axis=1)
+    mean = np.where(np.isfinite(streams).any(axis=1), _mean(streams), np.nan)
     recent = (*state.recent, tuple(mean.tolist()))[-max(SPANS) :]
     adjusted = benjamini_hochberg(_p_values(fleet, np.array(recent)))
     before = np.array(state.alarmed or (False,) * len(mean))
     fresh = ~before & (adjusted <= 1 / run)
     error = np.sqrt(np.asarray(fleet.variance) * (1 / fleet.per_window + 1 / fleet.units))
-    quiet = np.where(np.isnan(mean), True, mean < _CLEAR * error)
+    quiet = np.isnan(mean) | (mean < _CLEAR * error)
     streak = np.where(before & quiet, np.array(state.clear or (0,) * len(mean)) + 1, 0)
     alarmed = (before & (streak < clear_windows)) | fresh
     after = replace(
@@ -237,6 +235,13 @@ def _p_values(fleet: Fleet, recent: Floats) -> Floats:
     return np.minimum(len(SPANS) * smallest, 1.0)
 
 
+def _mean(values: Floats) -> Floats:
+    """Return the mean of each row over what is known; 0 where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(known.sum(axis=1), 1))
+
+
 def _split(losses: Floats, level: Floats, deviation: Floats) -> Floats:
     """Return each model's losses on its own scale less the median over models, then that."""
     scaled = (losses - level[:, None]) / deviation[:, None]
@@ -257,4 +262,4 @@ def _variance_of_sums(residuals: Floats, reach: int) -> Floats:
         total += (2 if lag else 1) * weight * product
     own = (known**2).mean(axis=1)
     # Taking the mean off makes sums too alike by so much; never less than independent units.
-    return np.maximum(total * units / (units - reach), own)
+    return np.asarray(np.maximum(total * units / (units - reach), own))
