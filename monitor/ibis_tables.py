@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import ibis
@@ -12,7 +14,26 @@ from watchkeeper.errors import TableError
 _ALIASES = frozenset({"postgresql"})
 
 
-def fetch(url: str, scheme: str, target: Path, *, rows_per_batch: int) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Some of the rows of a table.
+
+    Parameters
+    ----------
+    column, start
+        Rows from this time on; all rows where the column is no time.
+    limit
+        At most so many rows.
+    """
+
+    column: str = ""
+    start: datetime | None = None
+    limit: int | None = None
+
+
+def fetch(
+    url: str, scheme: str, target: Path, *, rows_per_batch: int, part: Part | None = None
+) -> None:
     """Stream the table behind ``url#table`` into a Parquet file.
 
     Parameters
@@ -21,6 +42,8 @@ def fetch(url: str, scheme: str, target: Path, *, rows_per_batch: int) -> None:
         What ``ibis.connect`` takes, then ``#`` and the table, with its schema where it has one.
     scheme
         The part before ``://``, for the error message.
+    part
+        Which rows to fetch; None for all.
 
     Raises
     ------
@@ -39,12 +62,26 @@ def fetch(url: str, scheme: str, target: Path, *, rows_per_batch: int) -> None:
         backend = ibis.connect(address)
         try:
             expression = backend.table(table, database=tuple(database) or None)
-            _write(expression, target, rows_per_batch)
+            _write(_restricted(expression, part), target, rows_per_batch)
         finally:
             backend.disconnect()
     except Exception as exc:
         line = (str(exc).splitlines() or [type(exc).__name__])[0]
         raise TableError(f"cannot be read: {line}", table=shown) from exc
+
+
+def _restricted(table: ibis.Table, part: Part | None) -> ibis.Table:
+    if part is None:
+        return table
+    if part.limit is not None:
+        table = table.limit(part.limit)
+    if part.start is None or part.column not in table.columns:
+        return table
+    kind = table.schema()[part.column]
+    if not kind.is_timestamp():
+        return table
+    start = part.start if kind.timezone else part.start.replace(tzinfo=None)
+    return table.filter(table[part.column] >= ibis.literal(start, type=kind))
 
 
 def _write(table: ibis.Table, target: Path, rows_per_batch: int) -> None:

@@ -135,7 +135,7 @@ class Profiler:
             current = [start for start in tiles if _covered(start, tile, cleared)]
             kept = [profile for profile in profiles if profile.tile_start in set(current)]
             changes = Profiles(session).replace(self._model, current, kept, self._now)
-            Windows(session).touch(self._model, self._touches(changes))
+            Windows(session).touch(self._model, touches_of(changes, self._settings))
         return Profiled(tiles=len(current), changed=len(changes))
 
     def _take(self, marks: DirtyTiles) -> list[DirtyTile]:
@@ -194,16 +194,6 @@ class Profiler:
                     data=profile.to_bytes(),
                 )
 
-    def _touches(self, changes: Collection[Change]) -> list[Touch]:
-        size, zone = self._settings.windows.size, self._settings.windows.timezone
-        found: dict[tuple[int, datetime], Touch] = {}
-        for change in changes:
-            window = window_at(change.tile_start, size, zone)
-            key = (change.version, window.start)
-            in_rows = change.in_rows or (key in found and found[key].in_rows)
-            found[key] = Touch(version=change.version, window=window, in_rows=in_rows)
-        return list(found.values())
-
     def _labels_since(self, first: date) -> Source | None:
         table = self._lake.labels(self._model)
         if table is None:
@@ -222,6 +212,18 @@ class Profiler:
         if self._opened is None:
             self._opened = self._stack.enter_context(connect())
         return self._opened
+
+
+def touches_of(changes: Collection[Change], settings: ModelSettings) -> list[Touch]:
+    """Return the windows that changed profiles belong to."""
+    size, zone = settings.windows.size, settings.windows.timezone
+    found: dict[tuple[int, datetime], Touch] = {}
+    for change in changes:
+        window = window_at(change.tile_start, size, zone)
+        key = (change.version, window.start)
+        in_rows = change.in_rows or (key in found and found[key].in_rows)
+        found[key] = Touch(version=change.version, window=window, in_rows=in_rows)
+    return list(found.values())
 
 
 def tiles_of_hour(hour: datetime, tile: timedelta) -> list[datetime]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.references import DriftReferences
 from monitor.repository import Measurements, Windows, worst_status
+from monitor.sources.profiler import profile_table
 from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
@@ -42,11 +44,15 @@ class Monitor:
         The database.
     lake
         Where predictions and labels are.
+    home
+        The folder that paths of tables start from.
     """
 
-    def __init__(self, engine: Engine, lake: Lake) -> None:
+    def __init__(self, engine: Engine, lake: Lake, home: Path = Path()) -> None:
         self._engine = engine
         self._lake = lake
+        self._home = home
+        self._delays: dict[str, timedelta] = {}
         self._references: dict[tuple[str, int], Reference] = {}
         self._drift_references = DriftReferences()
 
@@ -54,7 +60,16 @@ class Monitor:
         """Compute the profiles of all tiles in which rows or labels have changed.
 
         The cost is that of the changed tiles. What could not be finished stays marked.
+
+        Raises
+        ------
+        TableError
+            The model's source is a table that cannot be read as one.
         """
+        if not settings.source.is_built_in:
+            found, resolved = profile_table(self._engine, settings, self._home, now)
+            self._delays[settings.model] = resolved.label.delay
+            return found
         done = Profiled()
         with Profiler(self._engine, self._lake, settings, now) as profiler:
             profiler.look_up_labels()
@@ -68,6 +83,7 @@ class Monitor:
         Those never evaluated, those changed by late rows, those whose labels have become mature or
         have changed after that, and those of late that hold no row at all.
         """
+        settings = self._resolved(settings)
         with read(self._engine) as session:
             windows = Windows(session)
             waiting = windows.waiting(
@@ -91,6 +107,7 @@ class Monitor:
         NotFoundError
             The version has no reference.
         """
+        settings = self._resolved(settings)
         row = Windows(session).open(settings.model, version, window)
         tiles = self._tiles(session, settings, version, window)
         evaluated = self._evaluate(session, settings, version, window, now=now, tiles=tiles)
@@ -117,6 +134,7 @@ class Monitor:
 
         A total break of a feed shows in its first rows, long before the window is over.
         """
+        settings = self._resolved(settings)
         window = window_at(now, settings.windows.size, settings.windows.timezone)
         tiles = self._tiles(session, settings, version, window)
         return self._evaluate(session, settings, version, window, now=now, tiles=tiles)
@@ -181,6 +199,14 @@ class Monitor:
                 session, settings.model, version, settings.tolerance.metric, window
             ),
         )
+
+    def _resolved(self, settings: ModelSettings) -> ModelSettings:
+        """Return the settings with the delay of labels that only the model's table says."""
+        delay = self._delays.get(settings.model)
+        if delay is None:
+            return settings
+        label = settings.label.model_copy(update={"delay": delay})
+        return settings.model_copy(update={"label": label})
 
     def _reference(self, session: Session, model: str, version: int) -> Reference:
         key = (model, version)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -87,8 +88,23 @@ class Tables(AbstractContextManager["Tables"]):
         self.connection.close()
         self._folder.cleanup()
 
-    def open(self, name: str) -> Table:
+    def open(
+        self,
+        name: str,
+        *,
+        column: str = "",
+        start: datetime | None = None,
+        limit: int | None = None,
+    ) -> Table:
         """Open a table by path, glob, folder, or Ibis URL with ``#table``.
+
+        Parameters
+        ----------
+        column, start
+            Of another database, only rows from this time on are fetched; where the column is no
+            time, and of files, there are all.
+        limit
+            Of another database, at most so many rows are fetched.
 
         Raises
         ------
@@ -99,7 +115,8 @@ class Tables(AbstractContextManager["Tables"]):
         if url and url["scheme"] != "file":
             # The part between is left out of every message, for it may hold a password.
             shown = f"{url['scheme']}://…#{name.partition('#')[2]}"
-            return self._described(shown, self._fetched(name, url["scheme"]))
+            fetched = self._fetched(name, url["scheme"], column, start, limit)
+            return self._described(shown, fetched)
         path = name.removeprefix("file://")
         return self._described(name, self._files(name, path))
 
@@ -165,17 +182,33 @@ class Tables(AbstractContextManager["Tables"]):
             raise read_error(name, exc) from exc
         return parquet_source([target], hive=False)
 
-    def _fetched(self, name: str, scheme: str) -> str:
+    def _fetched(
+        self, name: str, scheme: str, column: str, start: datetime | None, limit: int | None
+    ) -> str:
         # Ibis and its back-ends are slow to import, and most tables are files.
-        from monitor.ibis_tables import fetch  # noqa: PLC0415
+        from monitor.ibis_tables import Part, fetch  # noqa: PLC0415
 
         target = self._next_copy()
-        fetch(name, scheme, Path(target), rows_per_batch=_ROWS_PER_BATCH)
+        part = Part(column=column, start=start, limit=limit)
+        fetch(name, scheme, Path(target), rows_per_batch=_ROWS_PER_BATCH, part=part)
         return parquet_source([target], hive=False)
 
     def _next_copy(self) -> str:
         self._copies += 1
         return str(Path(self._folder.name) / f"{self._copies}.parquet")
+
+
+def table_address(name: str, home: Path) -> str:
+    """Return a table's address with its path counted from ``home``.
+
+    Examples
+    --------
+    >>> table_address("log/*.parquet", Path("/srv")), table_address("duckdb://a.db#t", Path("/srv"))
+    ('/srv/log/*.parquet', 'duckdb://a.db#t')
+    """
+    if _URL.match(name):
+        return name
+    return str(home / name)
 
 
 def parquet_source(files: Sequence[str], *, hive: bool) -> str:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from alerts.routing import ownership_problems
 from retrain.command import TrainingFunction, parse_command
+from service.source_check import source_errors
 from watchkeeper.configuration import ConfigurationErrors, nearest
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.errors import ConfigurationError
@@ -88,6 +89,7 @@ def _beyond(path: Path, home: Path, environ: Mapping[str, str]) -> Iterator[Conf
         if settings.retrain.data is not None:
             place: Place = ("retrain", "data")
             yield from _column_errors(document, settings, home / settings.retrain.data, place)
+    yield from source_errors(document, settings, home)
 
 
 def command_problem(command: str, home: Path) -> str | None:

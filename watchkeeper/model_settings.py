@@ -51,7 +51,6 @@ MODELS_FOLDER = "models"
 
 #: Settings that are read and checked, but that nothing follows yet unless they have their default.
 AHEAD: Mapping[Place, str] = {
-    ("source", "table"): "only the built-in log is watched",
     ("windows", "rows"): "only a backtest cuts windows by rows; live they last a day",
     ("segments",): "segments are not judged apart",
     ("rollout",): "a promoted version takes over at once",

@@ -254,13 +254,21 @@ class Profiles:
         tile_starts: Collection[datetime],
         profiles: Collection[StoredProfile],
         at: datetime,
+        *,
+        version: int | None = None,
     ) -> list[Change]:
         """Store what these tiles hold now, and return all that changed, in order.
 
         A tile and version that is in ``tile_starts`` but not in ``profiles`` has no rows any more
         and is removed. A profile that is equal to the stored one is no change.
+
+        Parameters
+        ----------
+        version
+            The only one that is spoken of; None for all.
         """
-        old = {_key(profile): profile for profile in self._of_tiles(model, tile_starts)}
+        stored = self._of_tiles(model, tile_starts)
+        old = {_key(each): each for each in stored if version in (None, each.version)}
         new = {_key(profile): profile for profile in profiles}
         changed = [
             profile

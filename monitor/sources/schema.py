@@ -94,8 +94,8 @@ def read_schema(tables: Tables, table: Table, settings: ModelSettings) -> TableS
     return TableSchema(features=schema, left_out=left_out)
 
 
-def require_columns(table: Table, settings: ModelSettings) -> None:
-    """Refuse a table without rows, or without a column that the settings name.
+def require_columns(table: Table, settings: ModelSettings, *, empty: bool = False) -> None:
+    """Refuse a table without a column that the settings name, or without rows unless ``empty``.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def require_columns(table: Table, settings: ModelSettings) -> None:
         if name not in table.types:
             problem = f"no column {name!r}; {nearest(name, table.types)}"
             raise TableError(problem, table=table.name)
-    if table.rows == 0:
+    if table.rows == 0 and not empty:
         raise TableError("the table holds no rows", table=table.name)
 
 

@@ -20,17 +20,11 @@ from monitor.sources.counts import between, tile_counts, with_label_delay
 from monitor.sources.pieces import Piece, pieces_of_window
 from monitor.sources.rows import TableRows
 from monitor.sources.schema import TableSchema, read_schema, require_features
+from monitor.sources.windows import PlannedWindow, plan_windows, split_reference, whole_windows
 from monitor.tables import Tables
 from reports.backtest_result import BacktestReference, BacktestResult
 from service.backtest.collect import budget_of, incidents_of, window_of
-from service.backtest.plan import (
-    Look,
-    PlannedWindow,
-    looks_at,
-    plan_windows,
-    split_reference,
-    whole_windows,
-)
+from service.backtest.plan import Look, looks_at
 from service.backtest.replay import VERSION, Replay
 from watchkeeper.database import Base, make_engine, read, write
 from watchkeeper.errors import InputError
@@ -56,6 +50,7 @@ class _Subject:
     reference_table: str
     schema: TableSchema
     windows: Sequence[PlannedWindow]
+    counted: CountedLog | None = None
 
 
 def backtest(
@@ -89,7 +84,8 @@ def backtest(
         try:
             Base.metadata.create_all(engine)
             monitor = Monitor(engine, Lake(str(Path(folder) / "lake")))
-            return _replayed(subject, engine, monitor, progress)
+            result = _replayed(subject, engine, monitor, progress)
+            return result if subject.counted is None else real_times(result, subject.counted)
         finally:
             engine.dispose()
 
@@ -101,6 +97,10 @@ def _prepare(tables: Tables, settings: ModelSettings, data: str, reference: str 
     if reference is not None:
         check_table(tables, known, settings)
     settings = with_label_delay(tables, known, settings)
+    counted = None
+    if settings.windows.rows is not None:
+        counted = count_log(tables, table, known, settings)
+        table, known, settings = counted.table, counted.known, counted.settings
     counts = tile_counts(tables, table, settings)
     windows = whole_windows(plan_windows(counts, settings), settings.windows.tile)
     if reference is None:
@@ -120,6 +120,7 @@ def _prepare(tables: Tables, settings: ModelSettings, data: str, reference: str 
         reference_table=known.name,
         schema=schema,
         windows=windows,
+        counted=counted,
     )
 
 

@@ -1,0 +1,227 @@
+"""Brings the stored profiles of a model up to date whose records are left in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+
+from monitor.profiles.repository import Profiles, StoredProfile
+from monitor.profiles.tile_rows import newest_tile, tile_rows
+from monitor.profiling import Profiled, touches_of
+from monitor.reference import Reference
+from monitor.reference_store import References
+from monitor.repository import Windows
+from monitor.sources.checking import check_table
+from monitor.sources.counts import between, tile_counts, with_label_delay
+from monitor.sources.pieces import Piece
+from monitor.sources.rows import TableRows
+from monitor.sources.schema import read_schema, require_columns
+from monitor.sources.versions import of_version, versions_in
+from monitor.sources.windows import plan_windows, split_reference
+from monitor.tables import Table, Tables, table_address
+from watchkeeper.database import read, write
+from watchkeeper.errors import InputError
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
+from watchkeeper.window import window_at
+
+#: Rows and labels that come later than this after their delay are no longer looked for.
+LOOK_BACK = timedelta(days=7)
+_LOOK_BACK_WINDOWS = 8
+_MEMORY = "1GB"
+
+log = structlog.get_logger(__name__)
+
+
+def profile_table(
+    engine: Engine, settings: ModelSettings, home: Path, now: datetime
+) -> tuple[Profiled, ModelSettings]:
+    """Profile the tiles of a table that hold other rows or labels than when they were profiled.
+
+    One count of rows and labels by tile says which; it looks back as far as labels take, and to
+    the newest tile that is known. The first time it fits the reference.
+
+    Parameters
+    ----------
+    home
+        Where paths start from.
+
+    Returns
+    -------
+    Profiled, ModelSettings
+        What was done, and the settings with the delay of the labels where only the table says it.
+
+    Raises
+    ------
+    TableError
+        The table cannot be read, lacks a column, or holds what it cannot.
+    """
+    since = _horizon(engine, settings, now)
+    done = Profiled()
+    with Tables(memory=_MEMORY) as tables:
+        address = table_address(settings.source.table, home)
+        table = tables.open(address, column=settings.timestamp, start=since)
+        require_columns(table, settings, empty=True)
+        if table.rows == 0:
+            return done, settings
+        check_table(tables, table, settings)
+        settings = with_label_delay(tables, table, settings)
+        table = between(tables, table, settings, start=since, end=now)
+        for version in versions_in(tables, table):
+            part = of_version(tables, table, version)
+            fitting = _Fitting(tables=tables, settings=settings, home=home, now=now)
+            reference = fitting.reference(engine, part, version)
+            if reference is not None:
+                work = _Work(
+                    engine=engine,
+                    rows=_rows_of(tables, part, settings, reference),
+                    reference=reference,
+                    version=version,
+                    since=since,
+                    now=now,
+                )
+                done += work.run()
+    return done, settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Work:
+    """One version's part of a look at a table."""
+
+    engine: Engine
+    rows: TableRows
+    reference: Reference
+    version: int
+    since: datetime | None
+    now: datetime
+
+    def run(self) -> Profiled:
+        settings = self.rows.settings
+        changed, gone = self._changed()
+        pieces = [Piece(start=tile, tiles=(tile,), known_until=self.now) for tile in changed]
+        found = Profiled()
+        for profiles in self._profiles(pieces, gone):
+            starts = {profile.tile_start for profile in profiles}
+            with write(self.engine) as session:
+                changes = Profiles(session).replace(
+                    settings.model, [*starts, *gone], profiles, self.now, version=self.version
+                )
+                Windows(session).touch(settings.model, touches_of(changes, settings))
+            gone = set()
+            found += Profiled(tiles=len(starts), changed=len(changes))
+        return found
+
+    def _changed(self) -> tuple[list[datetime], set[datetime]]:
+        """Return the tiles that hold something else than is stored, and those that hold nothing."""
+        rows, first = self.rows, self._first()
+        counts = tile_counts(rows.tables, rows.table, rows.settings, known_until=self.now)
+        now = {c.start: (c.rows, c.labels) for c in counts if first is None or c.start >= first}
+        with read(self.engine) as session:
+            stored = tile_rows(session, rows.settings.model, self.version, since=first)
+        changed = [start for start, counted in now.items() if stored.get(start) != counted]
+        return changed, set(stored) - set(now)
+
+    def _first(self) -> datetime | None:
+        """Return the first tile to look at: what the reference was fitted on is not judged."""
+        own = self.reference.end if self.rows.settings.reference.table is None else None
+        bounds = [bound for bound in (self.since, own) if bound is not None]
+        return max(bounds, default=None)
+
+    def _profiles(
+        self, pieces: Sequence[Piece], gone: Collection[datetime]
+    ) -> Iterator[list[StoredProfile]]:
+        if not pieces and gone:
+            yield []
+        for part in self.rows.profiles(self.reference.bins, pieces):
+            yield [
+                StoredProfile(
+                    model=self.rows.settings.model,
+                    version=self.version,
+                    tile_start=start,
+                    rows=profile.rows,
+                    labels=profile.labels,
+                    data=profile.to_bytes(),
+                )
+                for start, profile in part.items()
+            ]
+
+
+def _horizon(engine: Engine, settings: ModelSettings, now: datetime) -> datetime | None:
+    """Return from when on tiles are looked at; None for all of them."""
+    with read(engine) as session:
+        newest = newest_tile(session, settings.model)
+    if newest is None:
+        return None
+    size, zone = settings.windows.size, settings.windows.timezone
+    back = settings.label.delay + max(LOOK_BACK, _LOOK_BACK_WINDOWS * size)
+    # Whole windows: a tile is never compared with a part of itself.
+    return window_at(min(newest, now - back), size, zone).start
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fitting:
+    """Finds the reference of a version, and fits it if it has none."""
+
+    tables: Tables
+    settings: ModelSettings
+    home: Path
+    now: datetime
+
+    def reference(self, engine: Engine, table: Table, version: int) -> Reference | None:
+        """Return the reference of a version; None while there are too few rows to fit one."""
+        settings = self.settings
+        with read(engine) as session:
+            known = References(session).find(settings.model, version)
+        if known is not None:
+            return known
+        try:
+            chosen = self._chosen(table)
+        except InputError as error:
+            log.info("no_reference_yet", model=settings.model, why=str(error))
+            return None
+        schema = read_schema(self.tables, chosen, settings)
+        for name, why in schema.left_out.items():
+            log.info("column_not_watched", model=settings.model, column=name, why=why)
+        rows = TableRows(
+            tables=self.tables, table=chosen, settings=settings, schema=schema.features
+        )
+        fitted = rows.fit_reference(known_until=self.now)
+        with write(engine) as session:
+            return References(session).add(settings.model, version, fitted, self.now)
+
+    def _chosen(self, table: Table) -> Table:
+        settings = self.settings
+        if settings.reference.table is not None:
+            chosen = self.tables.open(table_address(settings.reference.table, self.home))
+            check_table(self.tables, chosen, settings)
+            return chosen
+        windows = plan_windows(tile_counts(self.tables, table, settings), settings)
+        mature = [each for each in windows if each.window.end + settings.label.delay <= self.now]
+        first, _ = split_reference(mature, settings)
+        start, end = first[0].window.start, first[-1].window.end
+        return between(self.tables, table, settings, start=start, end=end)
+
+
+def _rows_of(
+    tables: Tables, table: Table, settings: ModelSettings, reference: Reference
+) -> TableRows:
+    """Return the rows with the features that the reference knows, of the kinds that it knows."""
+    outputs = {"y_pred", "y_pred_proba"}
+    bins = reference.bins
+    columns = tuple(
+        Column(name=name, kind=ColumnKind(column.kind))
+        for name, column in bins.columns.items()
+        if name not in outputs
+    )
+    schema = FeatureSchema(
+        columns=columns,
+        target=settings.label.column,
+        task=Task(settings.task),
+        classes=bins.classes,
+    )
+    return TableRows(tables=tables, table=table, settings=settings, schema=schema)
