@@ -112,7 +112,7 @@ class Service:
             engine=self.engine,
             clock=self.clock,
             models=self.models,
-            monitor=Monitor(self.engine, self.lake),
+            monitor=Monitor(self.engine, self.lake, self.settings.home),
             lease=self.settings.worker.lease.total_seconds(),
             routing=routing_of(self.settings),
         )
