@@ -24,6 +24,7 @@ from monitor.sources.windows import PlannedWindow, plan_windows, split_reference
 from monitor.tables import Tables
 from reports.backtest_result import BacktestReference, BacktestResult
 from service.backtest.collect import budget_of, incidents_of, window_of
+from service.backtest.counted import CountedLog, count_log, real_times
 from service.backtest.plan import Look, looks_at
 from service.backtest.replay import VERSION, Replay
 from watchkeeper.database import Base, make_engine, read, write
