@@ -63,6 +63,10 @@ class Connection:
         """Give a SELECT a name; the query that had it before loses it."""
         self._duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
 
+    def table(self, sql: str) -> pa.Table:
+        """Return the result of a query."""
+        return self._duck.sql(sql).to_arrow_table()
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return all rows of a query."""
         found: list[dict[str, Any]] = self._duck.sql(sql).to_arrow_table().to_pylist()
