@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts.model import Evaluability, SeriesState, Severity
 from alerts.policy import AlertPolicy, Rule
-from monitor.model import CheckResult, CheckStatus, Family
+from monitor.model import DECAY, CheckResult, CheckStatus, Family
 
 #: Verdicts kept per series; windows older than these are history and change nothing any more.
 KEEP = 32
@@ -129,12 +129,13 @@ def judge(
     Only a critical result is a breach. A result is clear when its effect lies below
     ``policy.clear_ratio`` of the limit; without an effect, when its status is ok.
     """
-    contract = result.family in (Family.DATA_CONTRACT, Family.PIPELINE)
+    # The detector of decay weighs few labels itself.
+    any_number = result.family in (Family.DATA_CONTRACT, Family.PIPELINE) or result.check == DECAY
     if result.status in _UNCLEAR:
         return _UNCLEAR[result.status]
     if result.family is Family.PERFORMANCE and not labels_mature:
         return Evaluability.LATE_LABELS
-    if not contract and result.measurement.n_current < policy.min_n:
+    if not any_number and result.measurement.n_current < policy.min_n:
         return Evaluability.INSUFFICIENT_N
     if result.status is CheckStatus.CRITICAL:
         return Judgement.BREACH

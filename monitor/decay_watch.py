@@ -139,12 +139,17 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
 
 
 def _beyond(evaluated: EvaluatedWindow, metric: str) -> bool | None:
-    """Whether the window's own value is beyond the tolerance; None where it was not judged."""
+    """Whether the window's own value is beyond the tolerance; None where it has none.
+
+    Windows that are too small to be judged one by one still add up.
+    """
     for result in evaluated.of(Family.PERFORMANCE):
+        value, limits = result.measurement.value, result.threshold
         if result.check == "performance" and result.measurement.metric == metric:
-            if result.status in (CheckStatus.CRITICAL, CheckStatus.WARNING):
-                return True
-            return False if result.status is CheckStatus.OK else None
+            if value is None or (limits.lower is None and limits.upper is None):
+                return None
+            low, high = limits.lower, limits.upper
+            return (low is not None and value < low) or (high is not None and value > high)
     return None
 
 
