@@ -7,7 +7,7 @@ from monitor.model import CheckStatus
 from monitor.quality.model import Finding, Pair, found, judge_share
 
 #: Parts of the room above the usual share; lost decimals blur a column, they do not break it.
-_STEPS = (0.25, 1.0)
+_STEPS = (0.5, 1.0)
 _FEWEST = 10
 
 

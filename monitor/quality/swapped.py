@@ -16,7 +16,9 @@ from watchkeeper.schema import ColumnKind
 _FAR = 0.4
 #: The gap that is left when two columns have changed places.
 _NEAR = 0.25
-_FEWEST = 20
+_FEWEST = 30
+#: Room beyond the range, in widths of it, and the factor by which the spread may differ.
+_ROOM, _SPREAD = 0.1, 2.0
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ def swapped(whole: Whole) -> list[Finding]:
     for one, other in itertools.combinations(moved, 2):
         own = min(_gap(one, one), _gap(other, other))
         crossed = max(_gap(one, other), _gap(other, one))
-        if crossed <= min(own / 2, _NEAR):
+        if crossed <= min(own / 2, _NEAR) and _resembles(one, other) and _resembles(other, one):
             name, second = one.current.name, other.current.name
             reason = f"the values of {name!r} and {second!r} have changed places"
             status = CheckStatus.CRITICAL
@@ -36,8 +38,25 @@ def swapped(whole: Whole) -> list[Finding]:
     return findings
 
 
+def _resembles(current: Pair, reference: Pair) -> bool:
+    """Whether one column's window has the level, spread and range of another's reference."""
+    now, before = current.current, reference.reference
+    known = (now.mean, now.deviation, before.mean, before.deviation, before.minimum, now.minimum)
+    if any(value is None for value in known):
+        return False
+    spread = max(before.deviation or 0.0, 1e-12)
+    room = _ROOM * ((before.maximum or 0.0) - (before.minimum or 0.0))
+    within = (before.minimum or 0.0) - room <= (now.minimum or 0.0) and (now.maximum or 0.0) <= (
+        before.maximum or 0.0
+    ) + room
+    alike = spread / _SPREAD <= (now.deviation or 0.0) <= spread * _SPREAD
+    return within and alike and abs((now.mean or 0.0) - (before.mean or 0.0)) <= spread
+
+
 def _has_moved(pair: Pair) -> bool:
     numerical = pair.current.kind is ColumnKind.NUMERICAL and len(pair.bins.edges) > 1
+    if pair.usual.slow:
+        return False
     enough = min(pair.current.values, pair.reference.values) >= _FEWEST
     return numerical and enough and _gap(pair, pair) >= _FAR
 

@@ -42,7 +42,7 @@ def unit_change(pair: Pair) -> Finding | None:
     if rows < _FEWEST or current.minimum == current.maximum:
         status, reason = CheckStatus.INSUFFICIENT_DATA, "too few different values"
         return found("unit_change", status, reason, rows=rows, column=name)
-    best = None if _is_usual(pair) else _best(pair)
+    best = _best(pair)
     if best is None:
         return found("unit_change", CheckStatus.OK, "the usual unit", rows=rows, column=name)
     reason = (
@@ -70,6 +70,8 @@ def _means(pair: Pair) -> tuple[float, float]:
 def _best(pair: Pair) -> Conversion | None:
     shown = _shown(pair)
     odd = _is_odd(shown, pair)
+    if not odd and _is_usual(pair):
+        return None
     fits = [
         (misfit, conversion)
         for conversion in CONVERSIONS
@@ -111,6 +113,9 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
         return None
     undone = float(conversion.undo(np.array([mean]))[0])
     if not again:
+        whole = float(conversion.factor).is_integer()
+        if bins.decimals is not None and bins.decimals < MANY and not odd and not whole:
+            return None
         if conversion.is_near_one and abs(conversion.offset) < _OFFSET * width:
             return None
         at_least, at_most = _means(pair)

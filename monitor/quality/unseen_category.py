@@ -8,6 +8,8 @@ from watchkeeper.schema import ColumnKind
 
 #: Where windows of the reference brought so many new categories, new ones are its habit.
 _HABITUAL = 0.05
+#: A column that had but one category says nothing of which others it may have.
+_VARIED = 2
 
 
 def unseen_category(pair: Pair) -> Finding | None:
@@ -21,7 +23,7 @@ def unseen_category(pair: Pair) -> Finding | None:
         return None
     usual = pair.reference.unseen / pair.reference.values if pair.reference.values else 0.0
     limit = wilson_limit(usual, pair.reference.values, upper=True)
-    if pair.usual.novel > _HABITUAL:
+    if pair.usual.novel > _HABITUAL or int((pair.reference.counts > 0).sum()) < _VARIED:
         limit = 1.0
     share = current.unseen / current.values if current.values else 0.0
     text = f"{current.unseen} of {current.values} values are categories never seen before"

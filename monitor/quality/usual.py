@@ -208,7 +208,7 @@ def _largest(
 
 def _novel(window: ColumnProfile, before: Sequence[ColumnProfile]) -> float:
     """Return the share of listed categories that no earlier window had."""
-    if window.minimum is not None or window.values < MINIMUM_ROWS:
+    if window.minimum is not None or window.values < SOME:
         return 0.0
     known = np.sum([part.counts for part in before], axis=0)
     return float(window.counts[known == 0].sum()) / window.values
