@@ -44,25 +44,40 @@ class CountedClock:
     length: timedelta
 
     def real(self, counted: datetime) -> datetime:
-        """Return when an instant of the counted clock is, to the window.
+        """Return when an instant of the counted clock is; within a window time passes evenly.
 
         Examples
         --------
         >>> days = [datetime(2013, 6, day, tzinfo=UTC) for day in (1, 5, 6)]
         >>> clock = CountedClock(instants=tuple(days), start=START, length=DAY)
-        >>> clock.real(START + DAY).day, clock.real(START + 9 * DAY).day
-        (5, 6)
+        >>> [clock.real(START + number * DAY).day for number in (0, 0.5, 1, 9)]
+        [1, 3, 5, 6]
         """
-        number = (counted - self.start) // self.length
-        return self.instants[min(max(number, 0), len(self.instants) - 1)]
+        number, past = divmod(counted - self.start, self.length)
+        if not 0 <= number < len(self.instants) - 1:
+            return self.instants[0 if number < 0 else -1]
+        first, last = self.instants[number : number + 2]
+        return first + past / self.length * (last - first)
 
     def window(self, counted: Window) -> Window:
         """Return the times of the first row of a window and of the first one after it."""
         return Window(start=self.real(counted.start), end=self.real(counted.end))
 
     def counted(self, real: datetime) -> datetime:
-        """Return by when on the counted clock a time has come, to the window."""
-        return self.start + bisect_right(self.instants[:-1], real) * self.length
+        """Return when a time has come on the counted clock.
+
+        Examples
+        --------
+        >>> days = [datetime(2013, 6, day, tzinfo=UTC) for day in (1, 5, 6)]
+        >>> clock = CountedClock(instants=tuple(days), start=START, length=DAY)
+        >>> (clock.counted(datetime(2013, 6, 3, tzinfo=UTC)) - START) / DAY
+        0.5
+        """
+        number = bisect_right(self.instants, real) - 1
+        if not 0 <= number < len(self.instants) - 1:
+            return self.start + (0 if number < 0 else len(self.instants) - 1) * self.length
+        first, last = self.instants[number : number + 2]
+        return self.start + (number + (real - first) / (last - first)) * self.length
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -88,7 +88,8 @@ def test_a_late_label_is_known_when_the_rows_before_it_have_been_seen(tmp_path: 
     # own hour is not over, so five rows of three quarters of an hour each have passed.
     assert waits[0] == 5 * length / 4
     assert waits[-1] == timedelta(0)
-    assert counted.settings.label.delay == 2 * length
+    # The first window ends after four hours; six on, two of the three hours of the last are over.
+    assert counted.settings.label.delay == length + length * 2 / 3
 
 
 def test_a_reference_ends_where_its_log_starts(tmp_path: Path) -> None:
