@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import ibis
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.edges import ColumnBins
 from monitor.profiles.bins import ProfileBins
@@ -56,9 +58,9 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
 def read_profile(row: Row, bins: ProfileBins) -> Profile:
     """Make a profile of one row of results."""
     cells, moments, quality = [], [], []
+    keys = _keys_by_column(tuple(row))
     for index, column in enumerate(bins.columns.values()):
-        prefix = f"c{index}_"
-        parts = {key[len(prefix) :]: row[key] for key in row if key.startswith(prefix)}
+        parts = {part: row[key] for part, key in keys.get(index, ())}
         read = _read_categories if column.kind is ColumnKind.CATEGORICAL else _read_numbers
         found = read(parts, row["n"], column) if parts else _absent(row["n"], column)
         special, counts, moment, checked = found
@@ -75,6 +77,17 @@ def read_profile(row: Row, bins: ProfileBins) -> Profile:
         scores=read_scores(row, bins.layout),
         quality=read_quality(row, quality),
     )
+
+
+@lru_cache(maxsize=64)
+def _keys_by_column(keys: tuple[str, ...]) -> Mapping[int, Sequence[tuple[str, str]]]:
+    """Return for the number of each column the names of its aggregates, and their keys."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for key in keys:
+        number, separator, part = key[1:].partition("_")
+        if key.startswith("c") and separator and number.isdigit():
+            found.setdefault(int(number), []).append((part, key))
+    return found
 
 
 def as_number(value: Any, kind: ColumnKind) -> Any:
@@ -155,17 +168,26 @@ def _bounds(column: ColumnBins) -> list[float]:
     return sorted({*_marks(column).values(), *column.edges})
 
 
-def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
+@lru_cache(maxsize=4096)
+def _places(
+    column: ColumnBins,
+) -> tuple[int, NDArray[np.intp], Sequence[tuple[str, int]]]:
+    """Return the number of fine bounds, the bin of each fine count, and where the marks are."""
     bounds = _bounds(column)
+    bins = np.searchsorted(column.edges, [*bounds, math.inf])
+    return len(bounds), bins, [(name, bounds.index(mark)) for name, mark in _marks(column).items()]
+
+
+def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
+    bounds, places, marks = _places(column)
     found = [count for _, count in parts.get("histogram") or ()]
-    fine = np.zeros(len(bounds) + 1, dtype=np.int64)
+    fine = np.zeros(bounds + 1, dtype=np.int64)
     fine[: len(found)] = found
     if not bounds:
         fine[0] = parts["finite"]
-    counts = np.zeros(column.n_bins, dtype=np.int64)
-    np.add.at(counts, np.searchsorted(column.edges, [*bounds, math.inf]), fine)
-    at_most = np.cumsum(fine)
-    upto = {name: int(at_most[bounds.index(mark)]) for name, mark in _marks(column).items()}
+    counts = np.bincount(places, weights=fine, minlength=column.n_bins).astype(np.int64)
+    at_most = np.cumsum(fine).tolist()
+    upto = {name: at_most[place] for name, place in marks}
     finite, nan = parts["finite"], parts["nan"] or 0
     special = {
         "null": rows - parts.get("given", parts["present"]),

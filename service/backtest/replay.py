@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.model import IncidentState
 from alerts.observe import observe
 from alerts.repository import Incidents
 from alerts.sweep import sweep
@@ -25,6 +26,7 @@ from watchkeeper.window import DAY, Window
 VERSION = 1
 #: Evaluations of one transaction: a commit each would cost more than the evaluation.
 _LOOKS_PER_COMMIT = 50
+_WAITING = frozenset({IncidentState.PENDING, IncidentState.RECOVERING})
 
 #: What is known of the tiles of a window at each look at it, where it is not what it was.
 ProfilesOf = Callable[[Look], Sequence[StoredProfile]]
@@ -76,7 +78,8 @@ class Replay:
         # The worker sweeps at every tick, so after the last verdict of a moment too.
         self._sweep(session, clock.now())
         for moment in _between(clock.now(), to, min(self.settings.windows.size, DAY)):
-            if not Incidents(session).unfinished():
+            # Of the states, only these end by time alone.
+            if not any(each.state in _WAITING for each in Incidents(session).unfinished()):
                 break
             self._sweep(session, moment)
         clock.advance_to(to)
