@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from alerts import events, respond
 from alerts.block_kit import clean
+from alerts.channels.drill import DRILL
 from alerts.channels.slack_signature import is_from_slack
+from alerts.drills import Drills
 from alerts.model import Incident, Verdict
 from alerts.repository import Incidents
 from alerts.rows import ClickRow
@@ -128,6 +130,9 @@ class Interactions:
     def press(self, press: Press) -> str:
         """Do what a button says and return words for the person alone; mostly there are none."""
         now = self._clock.now()
+        if press.action == DRILL:
+            with write(self._engine) as session:
+                return Drills(session).acknowledge(press.incident_id, press.actor)
         try:
             with write(self._engine) as session:
                 incident = Incidents(session).lock(press.incident_id)
@@ -208,7 +213,8 @@ def _press(payload: Mapping[str, Any], action: object) -> Press | None:
     option = _part(action, "selected_option")
     name, value = str(action.get("action_id", "")), str(option.get("value") or action.get("value"))
     number = value.split(".", maxsplit=1)[0]
-    ours = name.startswith(_PREFIX) and number.isascii() and number.isdigit() and len(number) < 10
+    ours = name.startswith(_PREFIX) or name == DRILL
+    ours = ours and number.isascii() and number.isdigit() and len(number) < 10
     if not ours or not user.get("id"):
         return None
     place = (

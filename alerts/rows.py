@@ -233,6 +233,23 @@ class AuditRow(Base):
     findings: Mapped[list[str]] = mapped_column(JSON)
 
 
+class DrillRow(Base):
+    """A drill: what was done to a copy, and how long it took until somebody answered."""
+
+    __tablename__ = "drills"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(index=True)
+    faults: Mapped[list[str]] = mapped_column(JSON)
+    by: Mapped[str]
+    started_at: Mapped[float] = mapped_column(Float, comment=_WALL_TIME)
+    found_after: Mapped[float | None] = mapped_column(Float, comment="seconds")
+    accepted_after: Mapped[float | None] = mapped_column(Float, comment="seconds")
+    acked_at: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
+    acked_by: Mapped[str | None]
+    held: Mapped[bool | None]
+
+
 class ClickRow(Base):
     """A press of a button; its key lets the same press count once."""
 

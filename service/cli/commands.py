@@ -40,6 +40,7 @@ COMMANDS = (
     Command("retrain", "service.cli.versions", "Ask for a new version now."),
     Command("incidents", "service.cli.incidents", "Show what is wrong, and take it or end it."),
     Command("silence", "service.cli.silence", "Hold new messages back for a while."),
+    Command("drill", "service.cli.drill", "Put a fault into a copy; see who is told, how soon."),
     Command("token", "service.cli.token", "Issue and revoke access tokens."),
     Command("db", "service.cli.db", "Bring the database to this release's schema."),
     Command("channel", "service.cli.channel", "Try one way to reach people."),

@@ -46,13 +46,12 @@ def test_a_hundred_models_of_a_broken_source_are_one_incident_and_the_first_page
 ) -> None:
     columns = [f"column_{number}" for number in range(500)]
     fleet = [tell(f"model{n}", source={"table": "lake/*.parquet"}) for n in range(100)]
-    stop, page_at = threading.Event(), []
+    stop = threading.Event()
 
     def deliver() -> None:
         one = worker(fleet[0], slack)
         while not stop.is_set():
-            if one.run_once() and not page_at:
-                page_at.append(time.monotonic())
+            one.run_once()
             time.sleep(0.05)
 
     thread = threading.Thread(target=deliver)
@@ -61,7 +60,7 @@ def test_a_hundred_models_of_a_broken_source_are_one_incident_and_the_first_page
     for story in fleet:
         story.columns = columns
         story.day(0, broken=columns, drifted=dict.fromkeys(columns, 9.0))
-        evaluated.append(time.monotonic())
+        evaluated.append(time.time())
     deadline = time.monotonic() + 60
     while {row.state for row in fleet[0].deliveries()} - {"sent", "superseded"}:
         assert time.monotonic() < deadline
@@ -72,8 +71,9 @@ def test_a_hundred_models_of_a_broken_source_are_one_incident_and_the_first_page
     told = [each for each in fleet[0].incidents() if each.standing.notified]
     assert [each.family for each in told] == [Family.DATA_CONTRACT]
     assert len(slack.visible(CHANNEL)) <= 10
-    assert page_at[0] - evaluated[0] < 5
     (root,) = slack.messages(CHANNEL)
+    # The first page does not wait for the other ninety-nine evaluations.
+    assert float(root["ts"]) - evaluated[0] < 5
     assert "500 columns broken" in root["text"]
     assert "in 100 models" in root["text"]
 
@@ -151,4 +151,5 @@ def test_who_is_still_ill_when_the_umbrella_is_ended_by_hand_is_told(
         session.execute(update(DeliveryRow).values(not_before=0.0))
     worker(fleet[0], slack).run_once()
 
-    assert sum("model05" in line or "model06" in line for line in first_lines(slack)) == 2
+    alone = [line for line in first_lines(slack) if "several models" not in line]
+    assert sum("model05" in line or "model06" in line for line in alone) == 2

@@ -1,0 +1,212 @@
+"""A drill: found, told and answered on a copy; the real database keeps only its record."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import func, select
+
+from alerts.rows import DeliveryRow, DrillRow, IncidentRow, SeriesRow
+from service.bootstrap import Service
+from service.drill.fault import parse_fault
+from service.drill.run import DrillResult, Wish, drill
+from service.start import open_service
+from watchkeeper.clock import SteppedClock
+from watchkeeper.database import read, write
+from watchkeeper.errors import ConflictError, DeliveryError, NotFoundError
+from watchkeeper.migrations import upgrade
+from watchkeeper.registry.repository import Deployments, ModelVersions
+
+WATCHKEEPER = Path(sys.executable).with_name("watchkeeper")
+MODEL = {
+    "model": "flights",
+    "task": "binary",
+    "owner": {"name": "Ada Byron", "slack": "U0ADA", "team": "flights", "channel": "C0FLIGHTS"},
+    "timestamp": "scheduled_at",
+    "prediction": {"score": "y_pred_proba"},
+    "label": {"column": "late", "delay": "1d"},
+    "windows": {"size": "1d"},
+    "tolerance": {"metric": "log_loss", "rise": "20%"},
+    "retrain": {"command": "train.py:train"},
+}
+
+
+@pytest.fixture(scope="module")
+def monitoring() -> Any:
+    path = Path(__file__).with_name("test_monitor.py")
+    spec = importlib.util.spec_from_file_location("drilled_feed", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["drilled_feed"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def service(monitoring: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A project with four evaluated days of a model in service."""
+    home = tmp_path_factory.mktemp("drill")
+    (home / "models").mkdir()
+    (home / "state").mkdir()
+    (home / "watchkeeper.yaml").write_text("{}\n")
+    (home / "train.py").write_text("def train(context): ...\n")
+    (home / "models" / "flights.yaml").write_text(yaml.safe_dump(MODEL))
+    start, day = monitoring.START, monitoring.DAY
+    clock = SteppedClock(start + 5 * day)
+    service = open_service(home, {}, clock=clock)
+    upgrade(service.engine)
+    settings = service.models["flights"]
+    frame = monitoring.flights(start - 12 * day, 12, 0)
+    reference = monitoring.fit_reference(
+        frame,
+        schema=monitoring.SCHEMA,
+        settings=settings,
+        timestamps=frame.timestamp,
+        y_pred=frame.y_pred,
+        y_pred_proba=frame.y_pred_proba,
+        y_true=frame.y_true,
+    )
+    with write(service.engine) as session:
+        ModelVersions(session).add(
+            name="flights", schema=monitoring.SCHEMA, artifact_sha256="0" * 64,
+            artifact_format="onnx", at=start,
+        )  # fmt: skip
+        Deployments(session).append("flights", 1, decided_by="test", reason="first", at=start)
+        monitoring.References(session).add("flights", 1, reference, start)
+    feed = monitoring.Feed(service.engine, home)
+    rows = monitoring.flights(start, 4, 1)
+    feed.ship(rows, start + 4 * day)
+    feed.label(rows, start + 4 * day)
+    assert feed.tick(clock.now(), settings)
+    yield service
+    service.engine.dispose()
+
+
+def run(service: Service, *faults: str, **wish: Any) -> tuple[DrillResult, list[str]]:
+    said: list[str] = []
+    found = [parse_fault(text) for text in faults]
+    asked = Wish(by="test", **{"stand_in": True, **wish})
+    return drill(service, "flights", found, asked, said.append), said
+
+
+def counts(service: Service) -> dict[str, int]:
+    tables = (IncidentRow, SeriesRow, DeliveryRow)
+    with read(service.engine) as session:
+        return {t.__tablename__: session.scalar(select(func.count()).select_from(t)) or 0
+                for t in tables}  # fmt: skip
+
+
+def test_a_fault_is_found_told_and_would_hold_a_retrain(service: Service) -> None:
+    result, said = run(service, "nulls:distance:30%")
+
+    assert result.severity in {"ticket", "page"}
+    assert result.told == ("slack:C0FLIGHTS",)
+    assert result.owner == "U0ADA"
+    assert result.found_after is not None
+    assert result.accepted_after is not None
+    assert result.found_after < result.accepted_after < 60
+    assert result.held is not None
+    assert "distance" in said[0]
+    assert said[-1].startswith("a retrain would have been held: ")
+
+
+def test_only_the_record_stays(service: Service) -> None:
+    before = counts(service)
+    result, _ = run(service, "nulls:wind:100%")
+
+    assert counts(service) == before
+    with read(service.engine) as session:
+        row = session.get_one(DrillRow, result.number)
+        assert (row.model, row.faults, row.held) == ("flights", ["nulls:wind:100%"], True)
+
+
+def test_the_message_is_marked_and_its_button_ends_the_drill(service: Service) -> None:
+    seen: dict[str, Any] = {}
+
+    def press(line: str) -> None:
+        url = re.search(r"http://\S+", line)
+        if "stand-in" in line and url:
+            threading.Thread(target=answer, args=(url[0],)).start()
+
+    def answer(url: str) -> None:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            state = json.loads(opener.open(f"{url}state.json", timeout=5).read())
+            messages = [m for room in state["channels"] for m in room["messages"]]
+            if messages:
+                seen.update(messages[0])
+                click = {"channel": "C0FLIGHTS", "ts": messages[0]["ts"]}
+                body = json.dumps({**click, "action_id": "drill.ack", "user": "U0YOU"}).encode()
+                opener.open(f"{url}click", data=body, timeout=5).read()
+                return
+            time.sleep(0.05)
+
+    wish = Wish(by="test", stand_in=True, wait=timedelta(seconds=60))
+    faults = [parse_fault("constant:carrier:XX")]
+    result = drill(service, "flights", faults, wish, press)
+
+    assert result.acknowledged_by == "you"
+    assert result.acknowledged_after is not None
+    assert seen["text"].startswith("DRILL. ")
+    assert "Nothing real is wrong." in seen["text"]
+    title = next(block for block in seen["blocks"] if block["type"] == "header")
+    assert title["text"]["text"].startswith("DRILL · ")
+    actions = [block for block in seen["blocks"] if block["type"] == "actions"]
+    assert [each["action_id"] for block in actions for each in block["elements"]] == ["drill.ack"]
+
+
+def test_nobody_answers_in_time(service: Service) -> None:
+    result, said = run(service, "nulls:distance:50%", wait=timedelta(seconds=0.3))
+
+    assert result.acknowledged_after is None
+    assert "nobody acknowledged it in 0 s" in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("nulls:distanc:30%", NotFoundError, "no feature 'distanc'; there is: distance"),
+        ("scale:carrier:10", ConflictError, "carrier is not a number"),
+        ("nulls:distance:130%", ConflictError, "expected a share"),
+        ("nulls:distance", ConflictError, "as in nulls:COLUMN:30%"),
+        ("scale:distance:much", ConflictError, "expected a number"),
+    ],
+)
+def test_what_cannot_be_drilled_is_said_in_one_line(
+    service: Service, fault: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=re.escape(words)) as raised:
+        run(service, fault)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_a_channel_nobody_can_be_told(service: Service) -> None:
+    with pytest.raises(DeliveryError, match="--stand-in needs none"):
+        run(service, "nulls:distance:30%", stand_in=False)
+
+
+def test_the_command_writes_the_times(service: Service, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [WATCHKEEPER, "drill", "flights", "--fault", "scale:distance:1000", "--stand-in",
+         "--no-wait", "--home", service.settings.home, "--json", tmp_path / "drill.json"],
+        capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert "found in " in ended.stdout
+    assert json.loads((tmp_path / "drill.json").read_text())["faults"] == ["scale:distance:1000"]
