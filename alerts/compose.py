@@ -8,12 +8,15 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.orm import Session
 
+from alerts.block_kit import problems
 from alerts.channels.outcome import Parcel
+from alerts.digest_model import Digest, render_digest, tell_digest
 from alerts.message import Message, View, delayed, render, render_plain, render_reply
 from alerts.model import DeliveryKind, Incident, Severity
 from alerts.outbox import Delivery
 from alerts.plan import Duty
 from alerts.repository import Incidents, SeriesStore
+from alerts.rows import DigestRow
 from alerts.story import Story, bare, tell
 from watchkeeper.database import database_now
 
@@ -49,6 +52,8 @@ def compose(
         The delivery is about nothing that there is.
     """
     now = database_now(session)
+    if delivery.digest_id is not None:
+        return _digest(session, delivery, now, public_url)
     incident = (
         None if delivery.incident_id is None else Incidents(session).get(delivery.incident_id)
     )
@@ -85,6 +90,24 @@ def compose(
         },
         story=_tell(delivery, view),
         mention=delivery.mention,
+    )
+
+
+def _digest(session: Session, delivery: Delivery, now: float, public_url: str | None) -> Parcel:
+    row = session.get(DigestRow, delivery.digest_id)
+    if row is None or row.content is None:
+        raise LookupError(f"delivery {delivery.id} is about no digest")
+    digest, remark = Digest.from_dict(row.content), _remark(delivery, now)
+    message = render_digest(digest, public_url=public_url, remark=remark)
+    wrong = delivery.plain or problems(message.text, message.blocks)
+    return Parcel(
+        delivery_id=delivery.id,
+        kind=DeliveryKind.ROOT,
+        address=delivery.address,
+        message=Message(text=message.text) if wrong else message,
+        first_try_at=delivery.first_try_at or now,
+        labels={"digest_id": row.id, "revision": 0, "kind": "digest"},
+        story=tell_digest(digest, public_url=public_url, remark=remark),
     )
 
 

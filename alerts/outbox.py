@@ -9,7 +9,7 @@ A lease that runs out leaves its row AMBIGUOUS, never PENDING: the message may h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,8 @@ class DeliveryState(StrEnum):
 
 
 UNFINISHED = (DeliveryState.PENDING, DeliveryState.LEASED, DeliveryState.AMBIGUOUS)
+#: What everything else goes before.
+_DIGEST = 5
 WAITING = (DeliveryState.PENDING, DeliveryState.AMBIGUOUS)
 
 
@@ -136,6 +138,39 @@ class Outbox:
             if kind is DeliveryKind.UPDATE:
                 self._supersede_edits_before(row)
 
+    def enqueue_digest(
+        self, digest_id: int, destinations: Iterable[str], *, key: str, at: datetime
+    ) -> None:
+        """Order a digest, once per destination; it lets everything else go first.
+
+        Parameters
+        ----------
+        key
+            The same for a digest in every attempt to order it.
+        """
+        now = database_now(self._session)
+        for destination in destinations:
+            self._destinations.ensure(destination)
+            self._session.add(
+                DeliveryRow(
+                    id=delivery_id(key, destination, "digest", 0),
+                    digest_id=digest_id,
+                    destination=destination,
+                    transport=destination.partition(":")[0],
+                    kind=DeliveryKind.ROOT,
+                    revision=0,
+                    priority=_DIGEST,
+                    text="",
+                    mention=False,
+                    broadcast=False,
+                    at=at,
+                    state=DeliveryState.PENDING,
+                    not_before=now,
+                    enqueued_at=now,
+                )
+            )
+        self._session.flush()
+
     def _knows(self, destination: str, incident: Incident) -> bool:
         told = select(DeliveryRow.sequence).where(
             DeliveryRow.incident_id == incident.id, DeliveryRow.destination == destination
@@ -230,6 +265,7 @@ class Outbox:
         )
         moved = and_(
             DeliveryRow.incident_id == delivery.incident_id,
+            DeliveryRow.digest_id == delivery.digest_id,
             DeliveryRow.destination == delivery.destination,
             DeliveryRow.state.in_(WAITING),
         )
@@ -265,6 +301,7 @@ class Outbox:
     def _to_delivery(self, row: DeliveryRow) -> Delivery:
         thread = and_(
             DeliveryRow.incident_id == row.incident_id,
+            DeliveryRow.digest_id == row.digest_id,
             DeliveryRow.destination == row.destination,
             DeliveryRow.state == DeliveryState.SENT,
         )

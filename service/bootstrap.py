@@ -15,7 +15,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.calendars import duty_of
 from alerts.deliver import Deliverer, Delivering
+from alerts.plan import Duty
 from alerts.routing import fallback_of, routing_of
 from monitor.reference import Reference
 from monitor.reference_store import References
@@ -129,8 +131,12 @@ class Service:
                 public_url=self.settings.server.public_url,
                 interactive=slack.signing_secret is not None,
                 fallback=fallback_of(self.settings),
+                on_duty=self._on_duty,
             ),
         )
+
+    def _on_duty(self, session: Session, team: str) -> Duty | None:
+        return duty_of(session, self.settings.teams, team, self.clock.now())
 
     @cached_property
     def stopping(self) -> threading.Event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from alerts.calendars import require_calendars
 from retrain.first import train_first
 from retrain.register import table_path
 from service.bootstrap import Service
@@ -50,6 +51,7 @@ def open_service(
             path=settings.home,
         )
     refuse_unowned(home, settings, environ)
+    require_calendars(settings.teams)
     if changes is not None:
         settings = changes(settings)
     return Service(settings=settings, models=models, clock=clock or SystemClock())

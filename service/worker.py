@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.calendars import refresh
+from alerts.digest import any_due, order_digests
 from alerts.notes import mitigation_failed, mitigation_started, note, open_incidents
 from alerts.observe import observe, promoted
 from alerts.routing import Routing
@@ -20,7 +23,7 @@ from retrain.decide import consider
 from retrain.model import Action, RetrainDecision, RetrainRun, RunState
 from service.schedule import EVALUATE, materialise_due
 from watchkeeper.clock import Clock
-from watchkeeper.database import write
+from watchkeeper.database import read, write
 from watchkeeper.jobs.model import Claim
 from watchkeeper.jobs.repository import JobRuns
 from watchkeeper.jobs.run import run_claimed
@@ -57,7 +60,17 @@ class Worker:
             done += 1
         with write(self.engine) as session:
             sweep(session, self.models, now=now)
+        self._tell_teams(now)
         return done
+
+    def _tell_teams(self, now: datetime) -> None:
+        """Fetch the calendars of duties, and order the digests of teams whose morning it is."""
+        refresh(self.engine, self.routing.teams, now)
+        with read(self.engine) as session:
+            due = any_due(session, self.routing, now=now)
+        if due:
+            with write(self.engine) as session:
+                order_digests(session, self.models, self.routing, now=now)
 
     def _evaluate(self, claim: Claim, lost: threading.Event) -> None:
         settings = self.models.get(claim.schedule_id.removeprefix(EVALUATE))
