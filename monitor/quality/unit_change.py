@@ -18,8 +18,8 @@ from watchkeeper.schema import ColumnKind
 _FEWEST = 15
 #: How far beyond the reference's range a converted value may lie, in widths of it.
 _ROOM, _ROOM_WITH_DECIMALS = 0.25, 1.0
-#: Factor by which the spread within a window may differ from the reference's.
-_SPREAD = 3.0
+#: Factor by which the spread within a window may differ from those of the reference's windows.
+_SPREAD = 1.5
 #: An offset of so many widths of the range is no weather.
 _OFFSET = 3.0
 #: Parts of the smallest and largest values of tiles that are decimal numbers again, and were not.
@@ -122,8 +122,10 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
         if not at_least <= undone <= at_most:
             return None
     usual = max(reference.deviation, 1e-12)
-    stretch = abs(math.log(max(spread / abs(conversion.factor), 1e-12) / usual))
-    if not again and stretch > math.log(_SPREAD):
+    within = max(spread / abs(conversion.factor), 1e-12)
+    stretch = abs(math.log(within / usual))
+    least, most = pair.usual.deviations or (usual, usual)
+    if not again and not least / _SPREAD <= within <= most * _SPREAD:
         return None
     return stretch + abs(undone - reference.mean) / usual
 

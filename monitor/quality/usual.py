@@ -40,6 +40,8 @@ class ColumnUsual:
         and values farther outside their range than it is wide.
     means
         Between which the mean of a usual window lies; None when unknown.
+    deviations
+        Smallest and largest standard deviation within its windows; None when unknown.
     slow
         Whether it varies so much more between windows than within them that its range is unknown.
     longest_hours
@@ -54,6 +56,7 @@ class ColumnUsual:
     novel: float = 0.0
     beyond: float = 0.0
     means: tuple[float, float] | None = None
+    deviations: tuple[float, float] | None = None
     slow: bool = False
     longest_hours: float | None = None
     windows: int = 0
@@ -89,7 +92,7 @@ class Usual:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what ``to_dict`` wrote."""
         columns = {
-            name: ColumnUsual(**{**column, "means": column["means"] and tuple(column["means"])})
+            name: ColumnUsual(**{key: _plain(value) for key, value in column.items()})
             for name, column in data["columns"].items()
         }
         return cls(
@@ -97,6 +100,10 @@ class Usual:
             copies=data["copies"],
             hours=tuple(data["hours"]),
         )
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def learn_usual(
@@ -172,6 +179,7 @@ def _column(
         novel=_largest(windows, _novel),
         beyond=_largest(windows, _beyond),
         means=_means(windows),
+        deviations=_deviations(windows),
         slow=_is_slow(windows),
         longest_hours=_longest(tiles),
         windows=len(some),
@@ -232,6 +240,11 @@ def _means(windows: Sequence[ColumnProfile]) -> tuple[float, float] | None:
         return None
     low, high = _prediction(means)
     return min(low, *means), max(high, *means)
+
+
+def _deviations(windows: Sequence[ColumnProfile]) -> tuple[float, float] | None:
+    found = [w.deviation for w in windows if w.deviation and w.values >= _FEWEST_VALUES]
+    return (min(found), max(found)) if len(found) >= MINIMUM_WINDOWS else None
 
 
 def _is_slow(windows: Sequence[ColumnProfile]) -> bool:
