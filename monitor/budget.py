@@ -14,9 +14,9 @@ from scipy.special import betaincinv, chdtri
 
 from monitor.detection.arming import arm, history_of, key_of
 from monitor.detection.detector import HARMS, Detector, State, advance
-from monitor.detection.fitting import MINIMUM_UNITS, History
+from monitor.detection.fitting import History
 from monitor.detection.losses import Losses, surrogate_of
-from monitor.detection.past import Past
+from monitor.detection.past import MINIMUM_UNITS, Past
 from monitor.detection.simulation import draw_paths, runs
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import DAY
@@ -96,7 +96,8 @@ class Budget:
         if self.delay_median is None:
             return f"{change} is found in no {self.per} (median)"
         later = f"{self.delay_90:.3g}" if self.delay_90 is not None else f"over a {self.per}"
-        return f"{change} is found in {self.delay_median:.3g} days (median), {later} (90 %)"
+        days = "day" if self.delay_median == 1 else "days"
+        return f"{change} is found in {self.delay_median:.3g} {days} (median), {later} (90 %)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the budget as plain JSON types."""
@@ -137,8 +138,8 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
         days=days,
     )
     if detector is None or level is None:
-        few = f"the reference has {len(history.units)} stretches of time with labels"
-        return replace(known, unverified=f"{few}, and {MINIMUM_UNITS} are needed; nothing pages")
+        few = f"the reference has labels in fewer than {MINIMUM_UNITS} stretches of time"
+        return replace(known, unverified=f"{few}; nothing pages")
     trial = _Trial(history, detector, settings, level)
     seen = trial.pages_seen()
     at_most = upper_rate(seen, timedelta(days=days), budget.period)

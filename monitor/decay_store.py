@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from monitor.budget import Budget
 from monitor.detection.detector import State
-from monitor.detection.past import Past
+from monitor.detection.past import NOTHING, Past
 from watchkeeper.database import Base, UtcDateTime
 
 
@@ -73,7 +73,7 @@ class Pasts:
     def get(self, reference_id: int | None) -> Past:
         """Return the past of a reference; empty where none was kept."""
         row = None if reference_id is None else self._row(reference_id)
-        return Past(units=()) if row is None else Past.from_bytes(row.data)
+        return NOTHING if row is None else Past.from_bytes(row.data)
 
     def budget(self, reference_id: int) -> Budget | None:
         """Return what the budget was last found to be worth; None where it was not tried."""

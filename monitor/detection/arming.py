@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from monitor.detection.detector import Detector
 from monitor.detection.fitting import History, fit_detector, learn_history
 from monitor.detection.past import Past
@@ -16,6 +14,7 @@ def run_of(settings: ModelSettings) -> float:
 
     Examples
     --------
+    >>> from datetime import timedelta
     >>> from watchkeeper.model_rules import AlarmBudget
     >>> AlarmBudget(pages=1, per="quarter").period // timedelta(days=1)
     90
@@ -38,12 +37,11 @@ def key_of(settings: ModelSettings) -> str:
 
 def history_of(past: Past, settings: ModelSettings) -> History:
     """Return the losses of the metric that decides, by unit of time."""
-    size = settings.windows.size
     return learn_history(
         past.units,
         metric=settings.tolerance.metric,
-        per_window=max(1, size // DAY),
-        per_day=max(1, int(timedelta(days=1) / size)),
+        per_window=max(1, round(settings.windows.size / past.length)),
+        per_day=max(1, round(DAY / past.length)),
     )
 
 

@@ -153,7 +153,8 @@ class State:
     Parameters
     ----------
     evidence
-        ln(1 + M) of each bet, where M is the Shiryaev–Roberts statistic.
+        ln(1 + M) of each bet, where M is the Shiryaev–Roberts statistic; during an alarm, what is
+        left of it.
     alarmed
         Whether it has alarmed, and the trouble lasts.
     clear
@@ -201,7 +202,9 @@ def advance(
     This is the e-detector of Shin, Ramdas & Rinaldo (2024) in its Shiryaev–Roberts form: while no
     window is expected to be worse than the limit, M less the number of windows has no upward
     drift, so the mean number of windows to an alarm at M ≥ A is at least A. An alarm lasts until
-    ``clear_windows`` windows in a row are within the limit; then everything starts anew.
+    ``clear_windows`` windows in a row are within the limit and as much evidence as it took has
+    been lost again; then everything starts anew. Without the second part a loss just beyond the
+    limit would end its alarm, and raise another, every few weeks.
 
     Parameters
     ----------
@@ -228,14 +231,15 @@ def advance(
     """
     grown = np.asarray(state.evidence) + gained
     value = float(np.logaddexp.reduce(grown) - math.log(len(grown)))
+    enough = math.log(threshold)
     if state.alarmed:
         clear = 0 if beyond else state.clear + (beyond is not None)
-        if clear >= clear_windows:
+        if clear >= clear_windows and value < 0:
             return State(), Said(value=0.0, alarmed=False, fresh=False)
-    else:
-        clear = 0
-    fresh = not state.alarmed and beyond is True and value >= math.log(threshold)
-    kept = np.minimum(np.logaddexp(0.0, grown), MOST)
-    alarmed = state.alarmed or fresh
-    after = State(evidence=tuple(kept.tolist()), alarmed=alarmed, clear=clear)
-    return after, Said(value=min(value, MOST), alarmed=alarmed, fresh=fresh)
+        kept = np.minimum(grown, enough)
+        after = State(evidence=tuple(kept.tolist()), alarmed=True, clear=clear)
+        return after, Said(value=value, alarmed=True, fresh=False)
+    fresh = beyond is True and value >= enough
+    kept = np.minimum(np.logaddexp(0.0, grown), enough if fresh else MOST)
+    after = State(evidence=tuple(kept.tolist()), alarmed=fresh)
+    return after, Said(value=min(value, MOST), alarmed=fresh, fresh=fresh)

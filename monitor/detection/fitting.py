@@ -13,14 +13,13 @@ from scipy.special import stdtrit
 from monitor.detection.detector import HARMS, Detector
 from monitor.detection.dispersion import dispersion
 from monitor.detection.losses import Losses, surrogate_of
+from monitor.detection.past import MINIMUM_UNITS
 from monitor.performance.outcomes import Outcomes
 from watchkeeper.schema import Task
 from watchkeeper.tolerance import Tolerance
 
 Floats = NDArray[np.float64]
 
-#: With fewer stretches of time nothing is known of how windows vary, and nothing pages.
-MINIMUM_UNITS = 8
 #: One-sided confidence bound of the reference's own level.
 _LEVEL = 0.75
 #: A bet on a small harm gathers evidence over many windows; beyond so many it is cut.
@@ -33,16 +32,14 @@ _SHORTEST_RUN = 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
-    """The losses of a reference by unit of time: its windows, or the days of longer ones.
+    """The losses of a reference by unit of time.
 
     Parameters
     ----------
     units
         In order of time.
-    per_window
-        Units in a window, at least 1.
-    per_day
-        Windows in a day, at least 1.
+    per_window, per_day
+        Units in a window, and in a day.
     cap
         Largest loss of a row; infinite where rows need none.
     """
@@ -132,7 +129,8 @@ def _dispersions(
 ) -> tuple[float, ...]:
     """Return the dispersion for each bet; one for a smaller harm is no smaller."""
     # Where windows are shorter than a day, the hours of rush and of quiet make them alike.
-    part_of_day = [history.per_day // 4, history.per_day // 2]
+    short = history.per_window < history.per_day
+    part_of_day = [history.per_day // 4, history.per_day // 2] if short else []
     found = []
     for harm in HARMS:
         # A bet of the right size gains harm² / 2 in a window, and must gain the logarithm of run.

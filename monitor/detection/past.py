@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -19,6 +19,10 @@ from watchkeeper.window import DAY, Window, window_at
 
 #: The newest units are kept, at most so many.
 _MOST_UNITS = 730
+#: With fewer units nothing is known of how windows vary, and nothing pages.
+MINIMUM_UNITS = 8
+#: A reference of fewer windows is cut into parts of them.
+_PARTS = (1, 2, 4, 8, 24)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +33,12 @@ class Past:
     ----------
     units
         In order of time; per unit the outcomes of its pieces.
+    length
+        Of a unit; a part of a window where the reference has few windows.
     """
 
     units: tuple[tuple[Outcomes, ...], ...]
+    length: timedelta
 
     @classmethod
     def of(cls, tiles: Mapping[datetime, Outcomes], size: timedelta, zone: ZoneInfo) -> Self:
@@ -47,14 +54,18 @@ class Past:
         size, zone
             Of the windows.
         """
-        found: dict[Window | date, list[Outcomes]] = {}
-        for start in sorted(tiles):
-            if int(tiles[start].rows) > 0:
-                day = start.astimezone(zone).date()
-                unit = day if size > DAY else window_at(start, size, zone)
-                found.setdefault(unit, []).append(tiles[start])
-        units = list(found.values())[-_MOST_UNITS:]
-        return cls(units=tuple(_merged(unit) for unit in units))
+        labelled = {start: tiles[start] for start in sorted(tiles) if int(tiles[start].rows) > 0}
+        longest = min(size, DAY)
+        for parts in _PARTS:
+            length = longest / parts
+            found: dict[Window, list[Outcomes]] = {}
+            if DAY % length == timedelta(0):
+                for start, outcomes in labelled.items():
+                    found.setdefault(window_at(start, length, zone), []).append(outcomes)
+            if len(found) >= MINIMUM_UNITS:
+                units = list(found.values())[-_MOST_UNITS:]
+                return cls(units=tuple(_merged(unit) for unit in units), length=length)
+        return cls(units=(), length=longest)
 
     def to_bytes(self) -> bytes:
         """Return a compact form that ``from_bytes`` reads."""
@@ -66,15 +77,16 @@ class Past:
             "task": str(stacked.task),
             "classes": stacked.classes,
             "units": [len(unit) for unit in self.units],
+            "length": self.length.total_seconds(),
         }
         body = stacked.counts.astype("<i8").tobytes() + stacked.sums.astype("<f8").tobytes()
         return json.dumps(head).encode() + b"\n" + zlib.compress(body, 1)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> Past:
         """Read what ``to_bytes`` wrote."""
         if not data:
-            return cls(units=())
+            return NOTHING
         line, _, packed = data.partition(b"\n")
         head, body = json.loads(line), zlib.decompress(packed)
         task, classes, lengths = Task(head["task"]), head["classes"], head["units"]
@@ -88,7 +100,12 @@ class Past:
             for i in range(pieces)
         ]
         starts = np.cumsum([0, *lengths])
-        return cls(units=tuple(tuple(found[a:b]) for a, b in pairwise(starts)))
+        units = tuple(tuple(found[a:b]) for a, b in pairwise(starts))
+        return cls(units=units, length=timedelta(seconds=head["length"]))
+
+
+#: The past of a reference of which none was kept.
+NOTHING = Past(units=(), length=DAY)
 
 
 def _merged(pieces: Sequence[Outcomes]) -> tuple[Outcomes, ...]:

@@ -49,19 +49,20 @@ def runs(
         Alarms of each path, and the number of windows to its first; 0 without one.
     """
     paths, windows = beyond.shape
+    enough = math.log(threshold)
     memory = np.zeros((paths, len(HARMS)))
     alarmed = np.zeros(paths, dtype=bool)
     clear, pages, first = (np.zeros(paths, dtype=np.int64) for _ in range(3))
     for window in range(windows):
         grown = memory + gained[:, window]
         value = np.logaddexp.reduce(grown, axis=1) - math.log(len(HARMS))
-        now_beyond = beyond[:, window]
-        clear = np.where(alarmed & ~now_beyond, clear + 1, 0)
-        over = clear >= clear_windows
-        fresh = ~alarmed & now_beyond & (value >= math.log(threshold))
+        clear = np.where(alarmed & ~beyond[:, window], clear + 1, 0)
+        over = alarmed & (clear >= clear_windows) & (value < 0)
+        fresh = ~alarmed & beyond[:, window] & (value >= enough)
         pages += fresh
         first = np.where(fresh & (first == 0), window + 1, first)
-        alarmed = (alarmed | fresh) & ~over
-        memory = np.minimum(np.logaddexp(0.0, grown), MOST)
+        before, alarmed = alarmed, (alarmed | fresh) & ~over
+        memory = np.where(before[:, None], grown, np.logaddexp(0.0, grown))
+        memory = np.minimum(memory, np.where(alarmed, enough, MOST)[:, None])
         memory[over], clear[over] = 0.0, 0
     return pages, first
