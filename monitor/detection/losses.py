@@ -200,7 +200,11 @@ def _of_sums(loss: str, size: str | None) -> Callable[[Sequence[Outcomes]], Loss
 def _of_pseudo_values(
     name: str,
 ) -> Callable[[Sequence[Outcomes]], Losses]:
-    """Use jackknife pseudo-values of the tiles, which behave like independent values."""
+    """Use jackknife pseudo-values of the tiles, which behave like independent values.
+
+    Those of a binary model are of the window as a whole: with few rows its curves are biased, in
+    a tile more than in a window.
+    """
     metric = METRICS[name]
     sign = -1.0 if metric.higher_is_better else 1.0
 
@@ -208,6 +212,8 @@ def _of_pseudo_values(
         labelled = [tile for tile in tiles if int(tile.rows) > 0]
         if not labelled:
             return _tiles(np.empty(0), np.empty(0), np.empty(0))
+        if labelled[0].task is Task.BINARY:
+            labelled = [_total(labelled)]
         stacked = Outcomes.stack(labelled)
         whole = metric.value(stacked.total())
         rows = np.full(len(labelled), float(stacked.rows.mean()))
