@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 
 from alerts.routing import ownership_problems
 from retrain.command import TrainingFunction, parse_command
+from service.duties import duty_notes
 from service.source_check import source_errors
 from watchkeeper.configuration import ConfigurationErrors, nearest
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.errors import ConfigurationError
 from watchkeeper.model_settings import ModelSettings, load_model, load_models, model_files
-from watchkeeper.settings import Settings, load_settings
+from watchkeeper.settings import SETTINGS_FILE, Settings, load_settings
 
 
 def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationError]:
@@ -39,8 +40,10 @@ def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationE
 
 
 def project_notes(home: Path, environ: Mapping[str, str]) -> list[ConfigurationError]:
-    """Return what is set in right files but has no effect in this version."""
+    """Return what is right and yet worth a word: no effect in this version, nobody on call."""
     notes: list[ConfigurationError] = []
+    with suppress(ConfigurationError):
+        notes.extend(duty_notes(load_settings(home, environ), read_document(home / SETTINGS_FILE)))
     for path in model_files(home):
         with suppress(ConfigurationError):
             settings, document = load_model(path, environ), read_document(path)

@@ -41,6 +41,7 @@ from reports.model.performance import (
     newest_judged,
 )
 from reports.model.runs import EvaluationView, RunRow, RunsView, RunView
+from reports.model.verdicts import RuleRow, RulesView
 
 __all__ = [
     "AuditEntry",
@@ -66,6 +67,8 @@ __all__ = [
     "ModelsView",
     "Paging",
     "Quarantine",
+    "RuleRow",
+    "RulesView",
     "RunRow",
     "RunView",
     "RunsView",

@@ -15,11 +15,12 @@ from reports.model import (
     ModelsView,
     ModelView,
     Paging,
+    RulesView,
     RunsView,
     RunView,
     WindowsView,
 )
-from reports.query import fleet, incidents, one_model, performance, runs, versions
+from reports.query import fleet, incidents, one_model, performance, runs, verdicts, versions
 from watchkeeper.errors import NotFoundError
 from watchkeeper.model_settings import ModelSettings
 
@@ -50,6 +51,10 @@ class Reader:
         return fleet.overview(
             self._session, self._models, search=search, page=page, size=size, now=self._now
         )
+
+    def rules(self) -> RulesView:
+        """Return what people said of the incidents of each rule, the least precise first."""
+        return RulesView(rows=verdicts.rules(self._session, self._models), as_of=self._now)
 
     def model(
         self,

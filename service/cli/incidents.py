@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,6 +106,26 @@ def judge(number: Number, verdict: Verdict, home: Home = Path()) -> None:
     with write(service.engine) as session:
         done = respond.judge(session, number, getpass.getuser(), verdict, now=service.clock.now())
     typer.echo(f"{done.name} was {verdict}")
+
+
+@app.command()
+def precision(home: Home = Path(), json_file: JsonFile = None) -> None:
+    """Show how many incidents of each rule were worth the time, and what would have been better.
+
+    Nothing is changed: a proposal is for the model's file, `alerts: {fire: …, of: …}`.
+    """
+    from reports.query import Reader  # noqa: PLC0415  the pages' queries are not needed elsewhere
+
+    service = open_existing(home, os.environ)
+    with read(service.engine) as session:
+        view = Reader(session, service.models, now=service.clock.now()).rules()
+    if json_file is not None:
+        write_json([asdict(row) for row in view.rows], json_file)
+        return
+    for row in view.rows:
+        typer.echo(row.sentence)
+    if not view.rows:
+        typer.echo("No incident has been judged yet; see `watchkeeper incidents judge`.")
 
 
 def _plain(incident: Incident) -> dict[str, Any]:
