@@ -59,7 +59,9 @@ class DomainAuc:
     n_current: int
 
 
-def domain_auc(rows: Encoded, *, importances: bool = True) -> DomainAuc | None:
+def domain_auc(
+    rows: Encoded, *, importances: bool = True, coarse: bool = False
+) -> DomainAuc | None:
     """Train a classifier to tell the two sides apart; None when there are too few rows.
 
     The test is that of Lopez-Paz & Oquab (2017) on an AUC: gradient-boosted trees in five folds;
@@ -67,6 +69,13 @@ def domain_auc(rows: Encoded, *, importances: bool = True) -> DomainAuc | None:
     mean the variance of Nadeau & Bengio (2003), for folds that learn from each other's rows are
     not independent (taken as such, they reject 13 % of the time at 5 %). Rows are taken as
     independent, so rows of one storm make the p-value too small.
+
+    Parameters
+    ----------
+    importances
+        Whether to find out which columns matter.
+    coarse
+        Whether chances are to be told for large groups of rows rather than for single ones.
 
     References
     ----------
@@ -87,7 +96,7 @@ def domain_auc(rows: Encoded, *, importances: bool = True) -> DomainAuc | None:
     with one_thread():
         for k in range(FOLDS):
             held = fold == k
-            model = classifier(rows.categorical).fit(features[~held], side[~held])
+            model = classifier(rows.categorical, coarse=coarse).fit(features[~held], side[~held])
             chances[held] = model.predict_proba(features[held])[:, 1]
             auc, variance = _auc(side[held], chances[held])
             aucs.append(auc)
@@ -111,15 +120,15 @@ def domain_auc(rows: Encoded, *, importances: bool = True) -> DomainAuc | None:
     )
 
 
-def classifier(categorical: Sequence[bool]) -> Any:
-    """Return the classifier, untrained."""
+def classifier(categorical: Sequence[bool], *, coarse: bool = False) -> Any:
+    """Return the classifier, untrained; a coarse one tells only large groups of rows apart."""
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
 
     return HistGradientBoostingClassifier(
         max_iter=60,
         learning_rate=0.1,
-        max_leaf_nodes=15,
-        min_samples_leaf=20,
+        max_leaf_nodes=6 if coarse else 15,
+        min_samples_leaf=100 if coarse else 20,
         l2_regularization=1.0,
         categorical_features=list(categorical),
         early_stopping=False,

@@ -1,0 +1,1 @@
+"""Where a loss of performance comes from: segments, kinds of shift, and columns."""
