@@ -148,11 +148,11 @@ class BacktestBudget:
     def to_dict(self) -> dict[str, Any]:
         """Return the budget as plain JSON types."""
         return {
+            **self.more,
             "pages_allowed": self.pages_allowed,
             "pages_sent": self.pages_sent,
             "per": self.per,
             "days": self.days,
-            **self.more,
         }
 
 

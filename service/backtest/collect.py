@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from alerts.model import IncidentState, Severity
-from alerts.rows import DeliveryRow, IncidentRow
+from alerts.rows import DeliveryRow, IncidentEventRow, IncidentRow
+from monitor.budget import Budget
 from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family
 from monitor.repository import worst_status
 from reports.backtest_result import (
@@ -94,9 +96,18 @@ def incidents_of(session: Session, model: str) -> list[BacktestIncident]:
 
 
 def budget_of(
-    settings: ModelSettings, span: timedelta, incidents: Iterable[BacktestIncident]
+    settings: ModelSettings,
+    span: timedelta,
+    incidents: Iterable[BacktestIncident],
+    known: Budget | None = None,
 ) -> BacktestBudget:
-    """Return the budget, in proportion to the time that was replayed."""
+    """Return the budget, in proportion to the time that was replayed.
+
+    Parameters
+    ----------
+    known
+        What the monitor says of it, from its reference.
+    """
     budget = settings.alarm_budget
     days = span / DAY
     return BacktestBudget(
@@ -104,21 +115,40 @@ def budget_of(
         pages_sent=sum(len(incident.paged_at) for incident in incidents),
         per=budget.per,
         days=round(days, 2),
+        more={} if known is None else _said_of(known),
     )
+
+
+def _said_of(known: Budget) -> dict[str, Any]:
+    return {
+        "statement": known.sentence,
+        "verified": not known.unverified,
+        "on_reference": known.to_dict(),
+    }
 
 
 def _pages(session: Session) -> dict[int, tuple[datetime, ...]]:
-    """Return when each incident paged; to several places at once is one page."""
-    rows = session.execute(
-        select(DeliveryRow.incident_id, DeliveryRow.at)
+    """Return when each incident paged: once, and again for each time that it was reopened.
+
+    Nobody answers in a back-test; what is sent for want of an answer is no further page.
+    """
+    first = session.execute(
+        select(DeliveryRow.incident_id, func.min(DeliveryRow.at))
         .where(DeliveryRow.priority <= _PAGE_PRIORITY)
-        .distinct()
-        .order_by(DeliveryRow.incident_id, DeliveryRow.at)
+        .group_by(DeliveryRow.incident_id)
     )
-    found: dict[int, tuple[datetime, ...]] = {}
-    for incident, at in rows:
-        if incident is not None:
-            found[incident] = (*found.get(incident, ()), at)
+    found: dict[int, tuple[datetime, ...]] = {
+        incident: (at,) for incident, at in first if incident is not None
+    }
+    again = session.execute(
+        select(IncidentEventRow.incident_id, IncidentEventRow.at)
+        .where(IncidentEventRow.before == str(IncidentState.RESOLVED))
+        .where(IncidentEventRow.after == str(IncidentState.OPEN))
+        .order_by(IncidentEventRow.at)
+    )
+    for incident, at in again:
+        if incident in found and at > found[incident][0]:
+            found[incident] = (*found[incident], at)
     return found
 
 

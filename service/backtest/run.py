@@ -156,7 +156,7 @@ def _replayed(
         reference=_reference_of(subject),
         windows=tuple(windows),
         incidents=tuple(incidents),
-        budget=budget_of(settings, span, incidents),
+        budget=budget_of(settings, span, incidents, subject.reference.budget),
         features=subject.schema.features.names,
         left_out=subject.schema.left_out,
     )
