@@ -112,7 +112,13 @@ def test_every_whole_model_file_in_a_page_is_valid(page: Path, tmp_path: Path) -
             load_model(path, {})
         elif set(data) <= set(Settings.model_fields):
             path.rename(tmp_path / "watchkeeper.yaml")
-            load_settings(tmp_path, {})
+            load_settings(tmp_path, exports(page))
+
+
+def exports(page: Path) -> dict[str, str]:
+    """Return the variables that a page says to set."""
+    code = "\n".join(text for language in ("sh", "") for _, text in blocks(page, language))
+    return dict(re.findall(r"^export (WATCHKEEPER_\w+)=(\S+)", code, re.MULTILINE))
 
 
 def runnable() -> list[tuple[Path, list[str]]]:
