@@ -25,8 +25,9 @@ lint: setup ## Style, types and import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: setup ## Renew the generated parts of docs/reference.
+docs: setup ## Renew the generated parts of docs/reference, and the pictures of the methods.
 	@$(BIN)/python scripts/reference.py
+	@$(BIN)/python scripts/pictures.py
 
 bench: setup ## Compare with peers in the same run: time and peak memory; ARGS="--rows 100000".
 	@benchmarks/run $(ARGS)
