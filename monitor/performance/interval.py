@@ -105,6 +105,8 @@ def _half_width(metric: Metric, clusters: Outcomes, value: float) -> float:
         if k == 1:
             return _half_width_of_rows(metric.mean_of, clusters.total(), value)
         rows = metric.mean_of.rows_of(clusters)
+        if not rows.any():
+            return math.nan
         residuals = clusters.sum_of(metric.mean_of.loss) - value * rows
         variance = k / (k - 1) * float((residuals**2).sum()) / float(rows.sum()) ** 2
     elif k == 1:
