@@ -186,11 +186,20 @@ def _length(instants: tuple[datetime, ...]) -> timedelta:
 def _settings(settings: ModelSettings, clock: CountedClock) -> ModelSettings:
     utc = ZoneInfo("UTC")
     windows = Windows(size=clock.length, timezone=utc, tile=default_tile(clock.length, utc))
-    ends = zip(clock.instants[1:], range(1, len(clock.instants)), strict=True)
-    waits = [
-        clock.counted(end + settings.label.delay) - (clock.start + number * clock.length)
-        for end, number in ends
-    ]
-    delay = max([timedelta(0), *waits]) if settings.label.delay else timedelta(0)
-    label = settings.label.model_copy(update={"delay": delay, "available_at": _KNOWN_AT})
+    label = settings.label.model_copy(
+        update={"delay": _counted_delay(settings.label.delay, clock), "available_at": _KNOWN_AT}
+    )
     return settings.model_copy(update={"windows": windows, "label": label})
+
+
+def _counted_delay(delay: timedelta, clock: CountedClock) -> timedelta:
+    """Return the longest that a whole window waits for its labels."""
+    # The last window has fewer rows, so that time seems to fly in it.
+    last = clock.instants[-2]
+    known = [(end + delay, number) for number, end in enumerate(clock.instants[1:-1], start=1)]
+    waits = [
+        clock.counted(at) - (clock.start + number * clock.length)
+        for at, number in known
+        if at <= last
+    ]
+    return max(waits, default=clock.length if delay else timedelta(0))

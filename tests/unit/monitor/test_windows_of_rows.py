@@ -76,7 +76,7 @@ def test_rows_of_one_instant_are_cut_in_the_order_of_their_arrival(tmp_path: Pat
 
 
 def test_a_late_label_is_known_when_the_rows_before_it_have_been_seen(tmp_path: Path) -> None:
-    path = write(tmp_path, [SURVEY + hour * timedelta(hours=1) for hour in range(12)])
+    path = write(tmp_path, [SURVEY + hour * timedelta(hours=1) for hour in range(20)])
     with Tables() as tables:
         counted = count_rows(tables, tables.open(path), settings_of(rows=4, delay="6h"))
         waits = [wait for _, _, wait in told(tables, counted)]
@@ -88,8 +88,8 @@ def test_a_late_label_is_known_when_the_rows_before_it_have_been_seen(tmp_path: 
     # own hour is not over, so five rows of three quarters of an hour each have passed.
     assert waits[0] == 5 * length / 4
     assert waits[-1] == timedelta(0)
-    # The first window ends after four hours; six on, two of the three hours of the last are over.
-    assert counted.settings.label.delay == length + length * 2 / 3
+    # The first window ends after four hours; six on, half of the third is over.
+    assert counted.settings.label.delay == 1.5 * length
 
 
 def test_a_reference_ends_where_its_log_starts(tmp_path: Path) -> None:
