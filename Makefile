@@ -4,7 +4,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs bench chaos clean
+.PHONY: help setup demo test lint docs bench calibrate chaos clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,6 +31,9 @@ docs: setup ## Renew the generated parts of docs/reference, and the pictures of 
 
 bench: setup ## Compare with peers in the same run: time and peak memory; ARGS="--rows 100000".
 	@benchmarks/run $(ARGS)
+
+calibrate: setup ## Simulate 5,000 columns a case and hold every false-alarm rate against its promise; takes hours.
+	WATCHKEEPER_CALIBRATION=$${WATCHKEEPER_CALIBRATION:-5000} $(BIN)/pytest tests/calibration -v --durations=10 $(ARGS)
 
 chaos: setup ## Deliver for ten minutes while Slack and the workers fail at random; ARGS="--seed 11 --seconds 60".
 	@$(BIN)/python scripts/chaos.py $(ARGS)
