@@ -269,7 +269,9 @@ class _Case:
         return self.desk.handle(described, raised)
 
     def _severity(self, family: Family, series: Collection[Series]) -> Severity:
-        broken = {each.column for each in series if each.column is not None}
+        # What is broken in one segment alone is no broken column.
+        whole = [each for each in series if each.segment in {None, ""}]
+        broken = {each.column for each in whole if each.column is not None}
         checked = len(columns_in(self.evaluated))
         return severity_of(
             family,

@@ -15,6 +15,7 @@ from monitor.performance.blocks import blocks_of
 from monitor.profiles.model import Profile
 from monitor.quality.check import check_quality
 from monitor.reference import Reference
+from monitor.segments import check_segments
 from monitor.subject import Subject
 from monitor.volume import check_volume
 from watchkeeper.model_settings import ModelSettings
@@ -79,6 +80,15 @@ def evaluate_window(
         )
         results += check_quality(subject, profile, reference, tiles)
         results += check_drift(subject, profile, drift_reference or fixed(reference))
+        results += check_segments(
+            subject,
+            profile,
+            tiles,
+            reference,
+            settings.tolerance,
+            zone=settings.windows.timezone,
+            mature=mature,
+        )
     rows = profile.rows if rows_of_all is None else rows_of_all
     results.append(check_volume(subject, rows, rows_before))
     return EvaluatedWindow(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,14 @@ from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
 from monitor.performance.table import metrics_of
-from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column
+from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column, top_values
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
+from monitor.profiles.segments import Segment
 from monitor.quality.usual import Usual, learn_usual
 from monitor.season_habits import SeasonHabits, learn_seasons
+from monitor.segment_habits import SegmentHabits, learn_segments
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task
@@ -55,6 +57,8 @@ class Reference:
         What the hours of the week or day look like; None where windows are days or longer.
     usual
         What is usual for the data; None for references stored before it was learned.
+    segments
+        What is usual for each declared segment.
     estimator
         What it lets one expect before labels arrive; None where its labels are too few.
     past, budget
@@ -73,6 +77,7 @@ class Reference:
     seasons: SeasonHabits | None = None
     estimator: Estimator | None = None
     usual: Usual | None = None
+    segments: Mapping[Segment, SegmentHabits] = field(default_factory=dict)
     past: Past | None = None
     budget: Budget | None = None
     kind: str = "fixed"
@@ -156,7 +161,12 @@ def reference_of(
     """
     watched = [*schema.columns, output_column(schema, scored=scored)]
     fitted = {name: _widen(bins, seen, name) for name, bins in fit_bins(rows, watched).items()}
-    bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes)
+    segments = {
+        name: top_values(fitted[name])
+        for name in settings.segments
+        if name in fitted and fitted[name].kind is ColumnKind.CATEGORICAL
+    }
+    bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes, segments=segments)
     tiles = profile(bins)
     windows = [
         (start, Profile.merge(parts, bins.layout))
@@ -181,6 +191,13 @@ def reference_of(
         habits=learn_habits([profile for _, profile in windows], whole),
         seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
         usual=learn_usual([profile for _, profile in windows], tiles, whole),
+        segments=learn_segments(
+            [profile for _, profile in windows],
+            tiles,
+            whole,
+            metric=settings.tolerance.metric,
+            zone=settings.windows.timezone,
+        ),
         estimator=fit_estimator(
             rows, bins, whole, [profile for _, profile in windows], scored=scored
         ),

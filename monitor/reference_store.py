@@ -18,6 +18,7 @@ from monitor.profiles.model import Profile
 from monitor.quality.usual import Usual
 from monitor.reference import Reference
 from monitor.season_habits import SeasonHabits
+from monitor.segment_habits import segments_from_list, segments_to_list
 from watchkeeper.database import Base, UtcDateTime
 from watchkeeper.errors import NotFoundError
 
@@ -78,7 +79,7 @@ class References:
             habits={name: habit.to_dict() for name, habit in reference.habits.items()},
             seasons=None if reference.seasons is None else reference.seasons.to_dict(),
             estimator=None if reference.estimator is None else reference.estimator.to_dict(),
-            usual=None if reference.usual is None else reference.usual.to_dict(),
+            usual=_usual_of(reference),
             created_at=at,
         )
         self._session.add(row)
@@ -139,6 +140,14 @@ def _to_reference(row: ReferenceRow) -> Reference:
         seasons=None if row.seasons is None else SeasonHabits.from_dict(row.seasons),
         estimator=None if row.estimator is None else Estimator.from_dict(row.estimator),
         usual=None if row.usual is None else Usual.from_dict(row.usual),
+        segments=segments_from_list((row.usual or {}).get("segments", ())),
         kind=row.kind,
         id=row.id,
     )
+
+
+def _usual_of(reference: Reference) -> dict[str, Any] | None:
+    if reference.usual is None:
+        return None
+    segments = segments_to_list(reference.segments)
+    return {**reference.usual.to_dict(), "segments": segments}

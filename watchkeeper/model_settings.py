@@ -52,7 +52,6 @@ MODELS_FOLDER = "models"
 #: Settings that are read and checked, but that nothing follows yet unless they have their default.
 AHEAD: Mapping[Place, str] = {
     ("windows", "rows"): "only a backtest cuts windows by rows; live they last a day",
-    ("segments",): "segments are not judged apart",
     ("rollout",): "a promoted version takes over at once",
 }
 
@@ -104,7 +103,9 @@ class ModelSettings(Section):
     alarm_budget: AlarmBudget = Field(default=AlarmBudget(), description="Accepted false alarms.")
     alerts: Alerts = Field(default=Alerts(), description="When a finding becomes an incident.")
     segments: tuple[str, ...] = Field(
-        default=(), description="Categorical columns whose values are also judged one by one."
+        default=(),
+        description="Categorical columns whose most frequent values, up to 20 of each, are also "
+        "judged one by one; for references that are fitted from then on.",
     )
     retrain: Retrain | None = Field(
         default=None, description="When and how to retrain; absent: never by itself."

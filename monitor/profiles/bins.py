@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,6 +16,9 @@ from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
 #: The columns of the prediction log that hold the model's output.
 SCORE = "y_pred_proba"
 PREDICTED = "y_pred"
+#: Segments of one column that are profiled by themselves, and the rows that each has at least.
+MAX_SEGMENTS = 20
+SEGMENT_ROWS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class ProfileBins:
         By name, in the order of the profile: features, then the output.
     classes
         As in the signature.
+    segments
+        Values of categorical columns whose rows are also profiled by themselves, by column.
 
     Examples
     --------
@@ -41,6 +46,7 @@ class ProfileBins:
     columns: Mapping[str, ColumnBins]
     task: Task
     classes: tuple[str, ...] = ()
+    segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __hash__(self) -> int:
         return hash(self.layout.edges_key)
@@ -60,10 +66,13 @@ class ProfileBins:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bins as plain JSON types."""
+        named = [[name, list(values)] for name, values in self.segments.items()]
         return {
             "columns": [[name, bins.to_dict()] for name, bins in self.columns.items()],
             "task": str(self.task),
             "classes": list(self.classes),
+            # Bins without segments keep the fingerprint that they had before there were any.
+            **({"segments": named} if named else {}),
         }
 
     @classmethod
@@ -73,7 +82,23 @@ class ProfileBins:
             columns={name: ColumnBins.from_dict(bins) for name, bins in data["columns"]},
             task=Task(data["task"]),
             classes=tuple(data["classes"]),
+            segments={name: tuple(values) for name, values in data.get("segments", ())},
         )
+
+
+def top_values(bins: ColumnBins) -> tuple[str, ...]:
+    """Return the categories that the reference has most rows of, and enough of them.
+
+    Examples
+    --------
+    >>> top_values(ColumnBins(kind=ColumnKind.CATEGORICAL, categories=("a", "b"),
+    ...                       spacings=(900, 5, 0)))
+    ('a',)
+    """
+    counted = zip(bins.categories, bins.spacings, strict=False)
+    enough = [(rows, name) for name, rows in counted if rows >= SEGMENT_ROWS]
+    ranked = sorted(enough, key=lambda pair: (-pair[0], pair[1]))
+    return tuple(name for _, name in ranked[:MAX_SEGMENTS])
 
 
 def output_column(schema: FeatureSchema, *, scored: bool) -> Column:

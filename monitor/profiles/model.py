@@ -7,7 +7,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from monitor.performance.outcomes import SUMS, Outcomes, n_counts
 from monitor.profiles.quality_counts import ColumnQuality, QualityCounts
 from monitor.profiles.score_cells import n_scores, pack, unpack
+from monitor.profiles.segments import Segment, grouped
+from monitor.profiles.segments import pack as segments_in_bytes
+from monitor.profiles.segments import unpack as segments_of_bytes
 from watchkeeper.schema import ColumnKind, Task
 
 Integers = NDArray[np.int64]
@@ -195,6 +198,8 @@ class Profile:
         they were not counted.
     quality
         What the checks of data quality need; None where it was not counted.
+    segments
+        Profiles of the rows of each segment that has any; they have no segments themselves.
     """
 
     layout: Layout
@@ -205,6 +210,7 @@ class Profile:
     outcomes: Outcomes
     scores: Integers | None = None
     quality: QualityCounts | None = None
+    segments: Mapping[Segment, Profile] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
@@ -249,6 +255,10 @@ class Profile:
             ),
             scores=_merge_scores([part.scores for part in parts]),
             quality=QualityCounts.merge([part.quality for part in parts], len(layout.columns)),
+            segments={
+                segment: cls.merge(own, layout)
+                for segment, own in grouped(part.segments for part in parts).items()
+            },
         )
 
     @property
@@ -290,7 +300,8 @@ class Profile:
         body += pack(self.scores)
         head = _MAGIC + bytes([code]) + self.layout.key()
         quality = b"" if self.quality is None else self.quality.to_bytes()
-        return head + zlib.compress(body, 6) + quality
+        segments = segments_in_bytes({key: p.to_bytes() for key, p in self.segments.items()})
+        return head + zlib.compress(body, 6) + quality + segments
 
     @classmethod
     def from_bytes(cls, data: bytes, layout: Layout) -> Self:
@@ -306,7 +317,7 @@ class Profile:
             raise ValueError("the stored profile was counted on different bins")
         width = _WIDTHS[data[len(_MAGIC)]]
         body, rest = inflate(data[head:])
-        quality, _ = inflate(rest)
+        quality, segments = inflate(rest)
         size = 2 + layout.cells + n_counts(layout.task, layout.known_classes)
         counts = np.frombuffer(body, dtype=width, count=size).astype(np.int64)
         moments = len(MOMENTS) * len(layout.columns)
@@ -328,6 +339,10 @@ class Profile:
                 body[start + floats.nbytes :], n_scores(layout.task, layout.known_classes)
             ),
             quality=QualityCounts.from_bytes(quality, len(layout.columns)) if quality else None,
+            segments={
+                key: cls.from_bytes(part, layout)
+                for key, part in segments_of_bytes(segments).items()
+            },
         )
 
     @staticmethod

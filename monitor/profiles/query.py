@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,8 @@ _KEYS = ("prediction_id", "timestamp", "predicted_at", "writer", "sequence", "da
 #: Columns of the labels.
 _LABEL_KEYS = ("prediction_id", TRUTH, "labelled_at", "received_at", "sequence")
 _COMPILED = 512
+#: Column of the result that no feature bears the name of.
+_SEGMENT = " segment"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,14 +93,19 @@ def profile_tiles(
         connection.view("labels", select(_LABEL_KEYS, log.labels.sql, known))
     numbers = pa.table({"tile": pa.array([(start - EPOCH) // tile for start in tiles], pa.int64())})
     connection.view("tiles", select(["tile"], connection.arrow(numbers).sql))
-    query = _compiled(
-        bins,
-        tuple(column for column in log.predictions.columns if column[0] in wanted),
-        None if log.labels is None else log.labels.columns,
-        tile,
-        _repeats(connection),
-    )
-    return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in connection.rows(query)}
+    repeats = _repeats(connection)
+
+    def query(segment: str | None) -> str:
+        return _compiled(
+            bins,
+            tuple(column for column in log.predictions.columns if column[0] in wanted),
+            None if log.labels is None else log.labels.columns,
+            tile,
+            repeats=repeats,
+            segment=segment,
+        )
+
+    return _read(connection, query, bins, tile)
 
 
 def profile_rows(
@@ -107,8 +114,48 @@ def profile_rows(
     """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``."""
     table = ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=rows.sql)
     table = table.mutate(tile=_tile_number(table.timestamp, tile))
-    query = _sql(table.group_by("tile").aggregate(**aggregates(table, bins)))
-    return {EPOCH + row["tile"] * tile: read_profile(row, bins) for row in connection.rows(query)}
+
+    def query(segment: str | None) -> str:
+        return _sql(_grouped(table, bins, segment))
+
+    return _read(connection, query, bins, tile)
+
+
+def _read(
+    connection: Connection,
+    query: Callable[[str | None], str],
+    bins: ProfileBins,
+    tile: timedelta,
+) -> dict[datetime, Profile]:
+    """Run the query, grouped by the first column of segments if there is any.
+
+    The rows of all values are the whole, so that one column of segments costs no further scan.
+    """
+    columns: list[str | None] = [*bins.segments] or [None]
+    found: dict[datetime, Profile] = {}
+    for number, column in enumerate(columns):
+        parts: dict[datetime, dict[str | None, Profile]] = {}
+        for row in connection.rows(query(column)):
+            own = parts.setdefault(EPOCH + row["tile"] * tile, {})
+            # What was left out of a tile is joined to the row of each of its segments.
+            row["duplicates"] = row.get("duplicates") if not own else 0
+            own[row.get(_SEGMENT)] = read_profile(row, bins)
+        for start, own in parts.items():
+            whole = found[start] if number else Profile.merge(own.values(), bins.layout)
+            if column is None:
+                whole = own[None]
+            segments = {(column or "", value): part for value, part in own.items() if value}
+            found[start] = replace(whole, segments={**whole.segments, **segments})
+    return found
+
+
+def _grouped(rows: ibis.Table, bins: ProfileBins, segment: str | None) -> ibis.Table:
+    if segment is None:
+        return rows.group_by("tile").aggregate(**aggregates(rows, bins))
+    value = rows[segment].cast("string") if segment in rows.columns else ibis.null("string")
+    listed = value.isin(list(bins.segments[segment]))
+    rows = rows.mutate(**{_SEGMENT: listed.ifelse(value, ibis.null("string"))})
+    return rows.group_by(["tile", _SEGMENT]).aggregate(**aggregates(rows, bins))
 
 
 def tile_of(instant: datetime, tile: timedelta) -> datetime:
@@ -128,7 +175,9 @@ def _compiled(
     predictions: tuple[tuple[str, pa.DataType], ...],
     labels: tuple[tuple[str, pa.DataType], ...] | None,
     tile: timedelta,
-    repeats: bool,  # noqa: FBT001
+    *,
+    repeats: bool,
+    segment: str | None,
 ) -> str:
     """Return the query over the views ``predictions``, ``labels`` and ``tiles``.
 
@@ -144,7 +193,7 @@ def _compiled(
     rows = rows.mutate(tile=_tile_number(rows.timestamp, tile)).semi_join(wanted, "tile")
     kept = rows.filter(rows["rank"] == 0).drop("rank") if repeats else rows
     labelled = _with_labels(kept, labels)
-    result = labelled.group_by("tile").aggregate(**aggregates(labelled, bins))
+    result = _grouped(labelled, bins, segment)
     if repeats:
         later = rows.filter(rows["rank"] > 0).group_by("tile").aggregate(duplicates=ibis._.count())
         result = result.left_join(later, "tile").drop("tile_right")

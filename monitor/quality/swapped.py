@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.edges import ColumnBins
 from monitor.model import CheckStatus
+from monitor.profiles.model import ColumnProfile, Profile
 from monitor.quality.model import Finding, Pair, Whole, found
 from watchkeeper.schema import ColumnKind
 
@@ -19,6 +21,9 @@ _NEAR = 0.25
 _FEWEST = 30
 #: Room beyond the range, in widths of it, and the factor by which the spread may differ.
 _ROOM, _SPREAD = 0.1, 2.0
+#: Part of the rows that must lie elsewhere in a slice than in all rows for it to have ways of its
+#: own, the columns that must have lost them, and the factor by which its part may have changed.
+_OWN_WAYS, _FEWEST_COLUMNS, _SAME_SHARE = 0.2, 2, 1.5
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +41,48 @@ def swapped(whole: Whole) -> list[Finding]:
             status = CheckStatus.CRITICAL
             findings.append(found("swapped", status, reason, rows=one.current.values, column=name))
     return findings
+
+
+def whole_in_place_of_slice(
+    pairs: Sequence[Pair], whole: Profile, *, share: tuple[float, float]
+) -> Finding | None:
+    """Find a slice whose columns have the distributions of all rows instead of their own.
+
+    It is what a join on the wrong key or a shuffled source does to one slice: no column of the
+    whole changes at all.
+
+    Parameters
+    ----------
+    pairs
+        Columns of the slice.
+    whole
+        All rows of the reference.
+    share
+        Of the slice among all rows, in the reference and now; where it moved, rows came or went.
+    """
+    usual, now = share
+    if not usual / _SAME_SHARE <= now <= usual * _SAME_SHARE:
+        return None
+    known = {column.name: column for column in whole.columns()}
+    names = [pair.current.name for pair in pairs if _is_like_all(pair, known[pair.current.name])]
+    if len(names) < _FEWEST_COLUMNS:
+        return None
+    reason = f"{', '.join(sorted(names))} have the values of all rows instead of their own"
+    rows = pairs[0].current.rows
+    return found("swapped", CheckStatus.WARNING, reason, rows=rows, column=None)
+
+
+def _is_like_all(pair: Pair, whole: ColumnProfile) -> bool:
+    now, own, every = (
+        column.counts / max(column.values, 1) for column in (pair.current, pair.reference, whole)
+    )
+    if pair.current.values < _FEWEST or not pair.reference.values:
+        return False
+    apart, away, near = (
+        float(np.abs(one - other).sum()) / 2
+        for one, other in ((own, every), (now, own), (now, every))
+    )
+    return apart >= _OWN_WAYS and near <= away / 2
 
 
 def _resembles(current: Pair, reference: Pair) -> bool:
