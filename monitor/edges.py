@@ -10,8 +10,9 @@ their UTF-8 bytes, free text by its length in code points.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -33,6 +34,9 @@ FEW_VALUES = 20
 MAX_CATEGORIES = 1_000
 #: Values that are enough to tell how many decimals a column has.
 _DECIMALS_FROM = 20_000
+#: Strings that are enough to tell whether they are numbers, and the part of them that must be.
+_STRINGS_FROM, _NEARLY_ALL = 2_000, 0.99
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -67,6 +71,8 @@ class ColumnBins:
         How many different numbers there were; None when unknown.
     single
         Whether they were floats of 32 bits.
+    numbers
+        Whether nearly all strings were numbers, in a column of categories or text.
 
     Examples
     --------
@@ -88,6 +94,7 @@ class ColumnBins:
     decimals: int | None = None
     distinct: int | None = None
     single: bool = False
+    numbers: bool = False
 
     @property
     def n_bins(self) -> int:
@@ -111,6 +118,7 @@ class ColumnBins:
             "decimals": self.decimals,
             "distinct": self.distinct,
             "single": self.single or None,
+            "numbers": self.numbers or None,
         }
         return {
             "kind": str(self.kind),
@@ -140,6 +148,7 @@ class ColumnBins:
             decimals=data.get("decimals"),
             distinct=data.get("distinct"),
             single=data.get("single", False),
+            numbers=data.get("numbers", False),
         )
 
 
@@ -325,8 +334,19 @@ def _fit_column(values: pa.Array, column: Column, n_bins: int) -> ColumnBins:
         found = values.cast("string").drop_null().value_counts()
         counts = dict.fromkeys(column.categories, 0)
         counts |= {pair["values"]: pair["counts"] for pair in found.to_pylist()}
-        return fit_categories(counts)
-    return fit_numbers(as_numbers(values, column.kind), kind=column.kind, n_bins=n_bins)
+        return replace(fit_categories(counts), numbers=_are_numbers(values))
+    bins = fit_numbers(as_numbers(values, column.kind), kind=column.kind, n_bins=n_bins)
+    return replace(bins, numbers=column.kind is ColumnKind.TEXT and _are_numbers(values))
+
+
+def _are_numbers(values: pa.Array) -> bool:
+    """Whether nearly all strings of a sample are numbers; false for other types."""
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return False
+    known = values.drop_null()
+    shown = known[:: max(len(known) // _STRINGS_FROM, 1)].to_pylist()
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in shown)
+    return len(shown) > 0 and numbers >= _NEARLY_ALL * len(shown)
 
 
 def as_numbers(values: pa.Array, kind: ColumnKind) -> Values:

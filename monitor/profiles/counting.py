@@ -49,6 +49,10 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
         count = _categories if column.kind is ColumnKind.CATEGORICAL else _numbers
         for part, expression in count(rows[name], column).items():
             found[f"c{index}_{part}"] = expression
+        if column.numbers and rows[name].type().is_string():
+            found[f"c{index}_misread"] = (
+                rows[name].notnull() & rows[name].try_cast("float64").isnull()
+            ).sum()
         if f"{name}{MISREAD}" in rows.columns:
             found[f"c{index}_misread"] = rows[f"{name}{MISREAD}"].sum()
     found |= row_aggregates(rows, bins)
@@ -235,5 +239,8 @@ def _read_categories(parts: Row, rows: int, column: ColumnBins) -> Read:
     special = [0] * len(SPECIAL)
     special[0] = rows - parts["present"]
     counts = [*known, parts["present"] - sum(known)]
-    checked = {"distinct": int(np.count_nonzero(counts))}
+    checked = {
+        "distinct": int(np.count_nonzero(counts)),
+        "mistyped": parts.get("misread") or 0,
+    }
     return special, counts, [0.0, 0.0, math.inf, -math.inf], checked

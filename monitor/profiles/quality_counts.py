@@ -27,7 +27,8 @@ class ColumnQuality:
     ----------
     mistyped
         Rows whose value is not written as the column's kind is, such as a number with a comma;
-        those that cannot be read at all count as neither null nor value.
+        those that cannot be read at all count as neither null nor value. In columns of strings
+        that have been numbers: strings that are none.
     absent
         Rows of sources that lack the column; they are null as well.
     negative

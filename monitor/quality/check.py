@@ -21,6 +21,7 @@ _EXPLAINS: Mapping[str, frozenset[str]] = {
     "unit_change": frozenset({"out_of_range", "precision_loss"}),
     "swapped": frozenset({"unit_change", "out_of_range", "precision_loss"}),
     "stale": frozenset({"precision_loss"}),
+    "type_change": frozenset({"unseen_category", "out_of_range", "precision_loss", "unit_change"}),
 }
 _BAD = frozenset({CheckStatus.WARNING, CheckStatus.CRITICAL})
 

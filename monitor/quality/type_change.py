@@ -13,9 +13,8 @@ def type_change(pair: Pair) -> Finding | None:
     given = current.rows - current.null + (quality.mistyped if current.values == 0 else 0)
     given = min(max(given, quality.mistyped), current.rows)
     share = quality.mistyped / given if given else 0.0
-    reason = f"{share:.1%} of {given} values are text that is not written as {current.kind}"
-    if quality.mistyped and current.values:
-        reason += "; those with a decimal comma can still be read"
+    usual = "a number" if pair.bins.numbers else f"a {current.kind} value"
+    reason = f"{share:.1%} of {given} values are text that is not written as {usual}"
     return judge_share(
         "type_change", share, given, pair.usual.mistyped, reason, column=current.name
     )
