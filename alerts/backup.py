@@ -1,17 +1,17 @@
-"""A page that its destination does not take in is told at the next one of its plan, once."""
+"""A page that no destination takes in is told at the next one of its plan, once."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import Engine, Select, select, update
+from sqlalchemy import Engine, Select, exists, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from alerts.events import SYSTEM, Say
 from alerts.model import DeliveryKind, Incident, Severity
-from alerts.outbox import UNFINISHED, Outbox
+from alerts.outbox import UNFINISHED, DeliveryState, Outbox
 from alerts.repository import History, Incidents
 from alerts.rows import DeliveryRow, IncidentRow
 from watchkeeper.database import database_now, read, write
@@ -41,6 +41,20 @@ def back_up(engine: Engine, *, patience: float = PATIENCE) -> int:
 
 
 def _late(session: Session, patience: float) -> Select[DeliveryRow]:
+    """Return the calls that wait at the head of their thread and that no other place has heard."""
+    other = aliased(DeliveryRow)
+    waits_for = exists().where(
+        other.incident_id == DeliveryRow.incident_id,
+        other.destination == DeliveryRow.destination,
+        other.sequence < DeliveryRow.sequence,
+        other.state.in_(UNFINISHED),
+    )
+    heard = exists().where(
+        other.incident_id == DeliveryRow.incident_id,
+        other.state == DeliveryState.SENT,
+        other.priority <= _CALLS,
+        other.revision >= DeliveryRow.revision,
+    )
     return (
         select(DeliveryRow)
         .join(IncidentRow, IncidentRow.id == DeliveryRow.incident_id)
@@ -50,6 +64,8 @@ def _late(session: Session, patience: float) -> Select[DeliveryRow]:
             DeliveryRow.backed_up_at.is_(None),
             DeliveryRow.enqueued_at < database_now(session) - patience,
             IncidentRow.severity == Severity.PAGE,
+            ~waits_for,
+            ~heard,
         )
         .order_by(DeliveryRow.sequence)
     )

@@ -104,12 +104,13 @@ class Deliverer:
         with read(self._engine) as session:
             if Outbox(session).is_empty():
                 return 0
-        back_up(self._engine)
         with write(self._engine) as session:
             Outbox(session).expire_leases()
         handled, until = 0, time.monotonic() + _BATCH_SECONDS
         while handled < _BATCH and time.monotonic() < until and self._next():
             handled += 1
+        # Afterwards: what waited only for a worker has been sent by now.
+        back_up(self._engine)
         return handled
 
     def _next(self) -> bool:
@@ -231,7 +232,8 @@ class Deliverer:
                 destinations.hold(delivery.transport, _BROKEN_WAIT, why)
             elif outcome.kind is OutcomeKind.THROTTLED:
                 # Two channels at once are throttled when the limit is the workspace's.
-                if destinations.others_held(delivery.destination):
+                shared = delivery.transport in _ONE_SERVER
+                if shared and destinations.others_held(delivery.destination):
                     destinations.hold(delivery.transport, outcome.retry_after, why)
                 destinations.hold(delivery.destination, outcome.retry_after, why)
             else:

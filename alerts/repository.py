@@ -274,7 +274,9 @@ class Incidents:
     def move(self, incident_id: int, old: str, new: str) -> None:
         """Tell an incident at another destination from now on."""
         row = self._session.get_one(IncidentRow, incident_id, with_for_update=True)
-        row.destinations = [new if name == old else name for name in row.destinations]
+        moved = (new if name == old else name for name in row.destinations)
+        # It may be told there already: nobody is told twice.
+        row.destinations = list(dict.fromkeys(moved))
 
     def _one(self, *conditions: ColumnElement[bool]) -> Incident | None:
         query = select(IncidentRow).where(*conditions).order_by(IncidentRow.id.desc()).limit(1)

@@ -127,6 +127,56 @@ def test_a_page_that_was_taken_in_is_told_nowhere_else(routed: Any, slack: Stand
     assert slack.visible(BACKUP) == []
 
 
+def test_what_waits_behind_it_is_not_told_at_yet_another_place(routed: Any, slack: StandIn) -> None:
+    team = TEAM.model_copy(update={"backup": (f"slack:{BACKUP}", "slack:C0LAST")})
+    routed.routing = Routing(teams={"flights": team})
+    page(routed)
+    slack.faults.add(POST, Fault(kind=FaultKind.THROTTLE, retry_after="600"))
+    deliver(routed.engine, slack)
+    wait(routed.engine, 130)
+    deliver(routed.engine, slack)
+    pass_time(routed, 16)
+    wait(routed.engine, 130)
+    deliver(routed.engine, slack, rounds=8)
+
+    assert len(slack.messages(BACKUP)) == 1
+    assert len(slack.messages(LEADS)) == 1
+    assert slack.visible("C0LAST") == []
+
+
+def test_a_page_that_one_of_two_places_has_taken_in_is_told_nowhere_else(
+    routed: Any, slack: StandIn
+) -> None:
+    team = TEAM.model_copy(update={"page": (f"slack:{PAGES}", f"slack:{LEADS}")})
+    routed.routing = Routing(teams={"flights": team})
+    page(routed)
+    slack.faults.add(POST, Fault(kind=FaultKind.THROTTLE, retry_after="600"))
+    deliver(routed.engine, slack)
+    wait(routed.engine, 1000)
+    deliver(routed.engine, slack)
+
+    assert len(slack.visible(PAGES)) + len(slack.visible(LEADS)) == 1
+    assert slack.visible(BACKUP) == []
+
+
+def test_a_thread_that_moves_to_where_it_is_told_already_is_told_once(
+    routed: Any, slack: StandIn
+) -> None:
+    team = TEAM.model_copy(update={"page": (f"slack:{PAGES}", "slack:C0OPS")})
+    routed.routing = Routing(teams={"flights": team})
+    slack.workspace.room(PAGES).archived = True
+    page(routed)
+    for _ in range(4):
+        hurry(routed.engine)
+        deliver(routed.engine, slack, fallback="slack:C0OPS")
+    assert incident(routed).destinations == ("slack:C0OPS",)
+    routed.day(1, broken=routed.columns)
+    hurry(routed.engine)
+    deliver(routed.engine, slack, fallback="slack:C0OPS")
+
+    assert {row.state for row in routed.deliveries()} <= {"sent", "superseded", "dead"}
+
+
 def test_nobody_answers_so_more_are_told_step_by_step(routed: Any, slack: StandIn) -> None:
     page(routed)
     pass_time(routed, 14)
