@@ -115,9 +115,19 @@ def renew(
     return after
 
 
-def facts_of(evaluated: EvaluatedWindow, family: Family) -> Facts:
-    """Return what a window adds to the message of an incident."""
+def facts_of(
+    evaluated: EvaluatedWindow, family: Family, *, ranking: Mapping[str, float] | None = None
+) -> Facts:
+    """Return what a window adds to the message of an incident.
+
+    Parameters
+    ----------
+    ranking
+        Attributed loss by column, where it is known: causes come in its order.
+    """
     causes = _causes(evaluated) if family is Family.PERFORMANCE else []
+    if ranking is not None:
+        causes.sort(key=lambda cause: -ranking.get(cause.column, 0.0))
     return Facts(
         version=evaluated.version,
         window_start=evaluated.window.start,

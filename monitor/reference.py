@@ -24,6 +24,7 @@ from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
 from monitor.profiles.segments import Segment
 from monitor.quality.usual import Usual, learn_usual
+from monitor.samples import Sample, sample_of_table
 from monitor.season_habits import SeasonHabits, learn_seasons
 from monitor.segment_habits import SegmentHabits, learn_segments
 from watchkeeper.errors import InputError
@@ -64,6 +65,8 @@ class Reference:
     past, budget
         Its labels by window, and what the alarm budget is worth by them; once stored, both are
         kept elsewhere.
+    sample
+        Some of its rows, where they were in memory; once stored, it is kept elsewhere.
     id
         None until it is stored.
     """
@@ -80,6 +83,7 @@ class Reference:
     segments: Mapping[Segment, SegmentHabits] = field(default_factory=dict)
     past: Past | None = None
     budget: Budget | None = None
+    sample: Sample | None = None
     kind: str = "fixed"
     id: int | None = None
 
@@ -129,7 +133,7 @@ def fit_reference(
         raise InputError("expected rows to fit a reference on, got none")
     outputs = {"y_pred": y_pred, "y_pred_proba": y_pred_proba, "y_true": y_true}
     rows = rows_of(frame, schema, timestamps=timestamps, **outputs)
-    return reference_of(
+    reference = reference_of(
         rows,
         lambda bins: profile_table(rows, bins, settings),
         schema=schema,
@@ -137,6 +141,7 @@ def fit_reference(
         scored=y_pred_proba is not None,
         seen=seen,
     )
+    return replace(reference, sample=sample_of_table(rows))
 
 
 def reference_of(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Integer, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from monitor.attribution_store import ReferenceSamples
 from monitor.decay_store import Pasts
 from monitor.estimation.estimator import Estimator
 from monitor.habits import Habit
@@ -85,6 +86,8 @@ class References:
         self._session.add(row)
         self._session.flush()
         self._add_seasons(row.id, reference)
+        if reference.sample is not None:
+            ReferenceSamples(self._session).add(row.id, reference.sample)
         if reference.past is not None:
             Pasts(self._session).add(row.id, reference.past, reference.budget)
         return replace(reference, id=row.id)

@@ -10,6 +10,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from monitor.attribute import attribute
+from monitor.attribution.model import Attribution
 from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
@@ -126,6 +128,12 @@ class Monitor:
         if first or changed:
             Measurements(session).replace(evaluated, first=first)
         return evaluated
+
+    def attribute(
+        self, settings: ModelSettings, evaluated: EvaluatedWindow, now: datetime
+    ) -> Attribution | None:
+        """Explain the loss of a window whose verdict is stored; None with too little to go by."""
+        return attribute(self._engine, self._lake, self._resolved(settings), evaluated, now)
 
     def peek(
         self, session: Session, settings: ModelSettings, version: int, now: datetime

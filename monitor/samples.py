@@ -113,7 +113,8 @@ def sample_of_log(
 def _rows(source: Source, version: int, window: Window, columns: Sequence[str]) -> str:
     """Return SQL for the rows of a window, each prediction once, with their place in the draw."""
     present = {name for name, _ in source.columns}
-    names = [name for name in (*columns, PREDICTED, SCORE) if name in present]
+    wanted = dict.fromkeys([*columns, PREDICTED, SCORE])
+    names = [name for name in wanted if name in present]
     within = (
         f"WHERE version = {version} AND timestamp >= {instant(window.start)} "
         f"AND timestamp < {instant(window.end)} QUALIFY row_number() OVER "

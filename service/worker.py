@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 
 from alerts.calendars import refresh
 from alerts.digest import any_due, order_digests
+from alerts.explanations import tell_explanation
 from alerts.notes import mitigation_failed, mitigation_started, note, open_incidents
 from alerts.observe import observe, promoted
 from alerts.routing import Routing
 from alerts.sweep import sweep
+from monitor.attribute import needs_attribution
+from monitor.attribution.words import describe
 from monitor.model import EvaluatedWindow, Family
 from monitor.run import Monitor
 from retrain.decide import consider
@@ -78,6 +81,7 @@ class Worker:
             return  # The model was removed from the configuration after its run was made.
         now = self.clock.now()
         self.monitor.profile(settings, now)
+        worst: EvaluatedWindow | None = None
         for version, window in self.monitor.pending(settings, now):
             if lost.is_set():
                 return
@@ -88,6 +92,23 @@ class Worker:
                 evaluated = self.monitor.evaluate(session, settings, version, window, now)
                 observe(session, evaluated, settings, now=now, routing=self.routing)
                 self._consider(session, evaluated, settings)
+            if needs_attribution(evaluated, settings.tolerance.metric):
+                worst = evaluated
+        if worst is not None and not lost.is_set():
+            self._explain(worst, settings, now)
+
+    def _explain(self, evaluated: EvaluatedWindow, settings: ModelSettings, now: datetime) -> None:
+        """Say where the loss of the newest bad window comes from; nothing waits for it."""
+        try:
+            found = self.monitor.attribute(settings, evaluated, now)
+        except Exception:
+            # The incident is told already; without an explanation it is still right.
+            log.exception("attribution_failed", model=evaluated.model)
+            return
+        if found is not None:
+            with write(self.engine) as session:
+                text = describe(found)
+                tell_explanation(session, evaluated, found.ranking(), text, now=now)
 
     def _consider(
         self, session: Session, evaluated: EvaluatedWindow, settings: ModelSettings

@@ -1,0 +1,118 @@
+"""Explain the loss of a window on demand: read samples, compare, and keep what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from monitor.attribution.drifts import drifts
+from monitor.attribution.explain import explain
+from monitor.attribution.model import Attribution, SharedColumn
+from monitor.attribution_store import Attributions, ReferenceSamples
+from monitor.model import CheckStatus, EvaluatedWindow, Family
+from monitor.profiles.model import Profile
+from monitor.profiles.repository import Profiles
+from monitor.reference import Reference
+from monitor.reference_store import ReferenceRow, References
+from monitor.repository import MeasurementRow
+from monitor.samples import Sample, sample_of_log
+from watchkeeper.database import read, write
+from watchkeeper.lake import Lake
+from watchkeeper.model_settings import ModelSettings
+from watchkeeper.window import Window
+
+#: Suspected columns of which other models are asked.
+_SUSPECTS = 5
+_LONGEST_WINDOW = timedelta(days=31)
+_TROUBLE = (CheckStatus.WARNING, CheckStatus.CRITICAL)
+
+
+def needs_attribution(evaluated: EvaluatedWindow, metric: str) -> bool:
+    """Whether the measured metric of a window is beyond its tolerance with certainty."""
+    return evaluated.labels_mature and any(
+        result.check == "performance"
+        and result.status is CheckStatus.CRITICAL
+        and result.measurement.metric == metric
+        and result.measurement.segment is None
+        for result in evaluated.of(Family.PERFORMANCE)
+    )
+
+
+def attribute(
+    engine: Engine,
+    lake: Lake,
+    settings: ModelSettings,
+    evaluated: EvaluatedWindow,
+    now: datetime,
+) -> Attribution | None:
+    """Explain the loss of a window and store it; None where there is too little to go by.
+
+    It reads two bounded samples and takes seconds; it is meant to run after the window's verdict
+    is stored and its incident told, never before.
+    """
+    model, version, window = evaluated.model, evaluated.version, evaluated.window
+    with read(engine) as session:
+        reference = References(session).find(model, version)
+        if reference is None or reference.id is None:
+            return None
+        before = ReferenceSamples(session).find(reference.id)
+        profile = _profile(session, model, version, window, reference)
+    if before is None or not profile.rows:
+        return None
+    after = sample_of_log(lake, model, version, window, tuple(reference.bins.columns), now=now)
+    if after is None:
+        return None
+    found = _explained(before, after, profile, reference, settings)
+    if found is None:
+        return None
+    with read(engine) as session:
+        suspects = list(found.ranking())[:_SUSPECTS]
+        found = replace(found, shared=shared_columns(session, model, window, suspects))
+    with write(engine) as session:
+        Attributions(session).save(
+            model, version, window, found, revision=evaluated.revision, at=now
+        )
+    return found
+
+
+def shared_columns(
+    session: Session, model: str, window: Window, columns: Collection[str]
+) -> tuple[SharedColumn, ...]:
+    """Return the other models that have one of these columns in trouble at the same time."""
+    row = MeasurementRow
+    # By model and start, the order in which they are kept, so that the past is not read through.
+    others = session.scalars(
+        select(ReferenceRow.model).where(ReferenceRow.model != model).distinct()
+    ).all()
+    found = session.execute(
+        select(row.column_name, row.model, row.check_name)
+        .where(row.model.in_(others), row.column_name.in_(list(columns)), row.segment == "")
+        .where(row.window_start > window.start - _LONGEST_WINDOW, row.window_start < window.end)
+        .where(row.window_end > window.start)
+        .where(row.family.in_([Family.DATA_CONTRACT, Family.INPUT_DRIFT]))
+        .where(row.status.in_(_TROUBLE))
+        .order_by(row.column_name, row.model, row.check_name)
+    )
+    return tuple(
+        SharedColumn(column=column, model=other, check=check)
+        for column, other, check in dict.fromkeys(tuple(each) for each in found)
+    )
+
+
+def _profile(
+    session: Session, model: str, version: int, window: Window, reference: Reference
+) -> Profile:
+    layout = reference.bins.layout
+    stored = Profiles(session).between(model, version, window.start, window.end)
+    return Profile.merge((Profile.from_bytes(each.data, layout) for each in stored), layout)
+
+
+def _explained(
+    before: Sample, after: Sample, profile: Profile, reference: Reference, settings: ModelSettings
+) -> Attribution | None:
+    moved = drifts(profile, reference)
+    return explain(before, after, reference.bins, settings.tolerance.metric, moved)
