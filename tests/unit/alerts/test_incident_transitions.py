@@ -236,6 +236,8 @@ class AnyEventInAnyOrder(RuleBasedStateMachine):
         assert changed.severity.rank >= before.severity.rank
         if changed.state is S.RESOLVED and before.state is not S.RESOLVED:
             assert isinstance(event, events.HoldElapsed | events.Ended)
+        if changed.state is S.OPEN and before.state is not S.OPEN:
+            assert (changed.called_at, changed.level) == (event.at, 0)
         if isinstance(event, events.Raised) and changed.severity is not before.severity:
             assert changed.state in {S.PENDING, S.OPEN}
 
@@ -255,6 +257,14 @@ class AnyEventInAnyOrder(RuleBasedStateMachine):
     @rule(severity=st.sampled_from(Severity))
     def it_gets_worse(self, severity: Severity) -> None:
         self.happens(events.Raised(at=self.now, severity=severity, members=1))
+
+    @rule(level=st.integers(1, 4))
+    def nobody_answers(self, level: int) -> None:
+        before = self.standing
+        to = (f"slack:C{level}",)
+        self.happens(events.Escalated(at=self.now, level=level, waited=HOUR, to=to))
+        called = before.state is S.OPEN and before.severity is Severity.PAGE
+        assert self.standing.level == (max(level, before.level) if called else before.level)
 
     @rule(name=st.sampled_from(["ada", "bob"]))
     def somebody_acknowledges(self, name: str) -> None:
