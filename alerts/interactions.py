@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +21,7 @@ from alerts.channels.drill import DRILL
 from alerts.channels.slack_signature import is_from_slack
 from alerts.drills import Drills
 from alerts.model import Incident, Verdict
+from alerts.permission import Permission
 from alerts.repository import Incidents
 from alerts.rows import ClickRow
 from watchkeeper.clock import Clock
@@ -46,6 +47,8 @@ class Press:
     ----------
     key
         The same for the same press, however often it is told.
+    actor, user
+        Name and ID of the person on Slack.
     value
         ``incident.revision``, with the choice after another dot where there is one.
     response_url
@@ -56,6 +59,7 @@ class Press:
     action: str
     value: str
     actor: str
+    user: str = ""
     response_url: str = ""
 
     @property
@@ -89,6 +93,8 @@ class Interactions:
         How a retrain is asked for; None where there is none.
     wall
         The machine's time in seconds since 1970, for the age of a request.
+    permission
+        Who may press what; by default whoever reads the channel.
     """
 
     def __init__(
@@ -99,12 +105,14 @@ class Interactions:
         secrets: Sequence[str],
         retrain: RequestRetrain | None,
         wall: Callable[[], float],
+        permission: Permission | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._secrets = secrets
         self._retrain = retrain
         self._wall = wall
+        self._permission = permission or Permission()
 
     def verified(self, body: bytes, headers: Mapping[str, str]) -> Answer | list[Press]:
         """Return the presses of a request, or the answer that refuses it."""
@@ -134,16 +142,26 @@ class Interactions:
             with write(self._engine) as session:
                 return Drills(session).acknowledge(press.incident_id, press.actor)
         try:
-            with write(self._engine) as session:
-                incident = Incidents(session).lock(press.incident_id)
-                if not _is_first(session, press, incident, now):
-                    return ""
-                return self._act(session, press, incident, now)
-        except (NotFoundError, ConflictError) as exc:
+            return self._obey(press, now)
+        except NotFoundError as exc:
             return f"Nothing was changed: {exc}."
         except WatchkeeperError as exc:
             log.warning("press_refused", action=press.action, reason=str(exc))
+            with write(self._engine) as session:
+                _is_first(session, press, press.incident_id, now, str(exc))
             return f"Nothing was changed: {exc}."
+
+    def _obey(self, press: Press, now: datetime) -> str:
+        with write(self._engine) as session:
+            incident = Incidents(session).lock(press.incident_id)
+            name, refusal = self._permission.judge(session, press.user, press.action)
+            press = replace(press, actor=name or press.actor)
+            if not _is_first(session, press, incident.id, now, refusal):
+                return ""
+            if refusal is None:
+                return self._act(session, press, incident, now)
+        log.warning("press_refused", action=press.action, user=press.user, reason=refusal)
+        return f"You may not do this: {refusal}."
 
     def _act(self, session: Session, press: Press, incident: Incident, now: datetime) -> str:
         if press.action == "ack":
@@ -199,6 +217,11 @@ def presses_in(body: bytes) -> list[Press]:
         payload = json.loads(form["payload"][0])
     except (ValueError, KeyError, RecursionError):
         return []
+    return presses_of(payload)
+
+
+def presses_of(payload: object) -> list[Press]:
+    """Return the presses of buttons of ours in what Slack tells; strange ones are left out."""
     if not isinstance(payload, dict) or payload.get("type") != "block_actions":
         return []
     actions = payload.get("actions")
@@ -230,6 +253,7 @@ def _press(payload: Mapping[str, Any], action: object) -> Press | None:
         action=name.removeprefix(_PREFIX),
         value=value,
         actor=clean(str(user.get("username") or user.get("name") or user["id"]), 80),
+        user=str(user["id"]),
         response_url=str(payload.get("response_url") or ""),
     )
 
@@ -239,14 +263,19 @@ def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _is_first(session: Session, press: Press, incident: Incident, now: datetime) -> bool:
+def _is_first(
+    session: Session, press: Press, incident_id: int, now: datetime, refused: str | None
+) -> bool:
+    """Write a press down, obeyed or not; False when it was written down before."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     row = insert(ClickRow).values(
         key=press.key,
-        incident_id=incident.id,
+        incident_id=incident_id,
         actor=press.actor,
+        user=clean(press.user, 40) or None,
         action=clean(press.action, 80),
+        refused=refused,
         at=now,
     )
     written = session.scalars(row.on_conflict_do_nothing().returning(ClickRow.key))

@@ -233,6 +233,28 @@ class AuditRow(Base):
     findings: Mapped[list[str]] = mapped_column(JSON)
 
 
+class ChartRow(Base):
+    """A chart for a thread: one on each occasion, whoever draws it.
+
+    ``file_id`` is known before the file is shown, so that it is never shown twice.
+    """
+
+    __tablename__ = "charts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    destination: Mapped[str]
+    occasion: Mapped[str]
+    channel_id: Mapped[str]
+    ts: Mapped[str]
+    state: Mapped[str]
+    attempt: Mapped[int]
+    lease_until: Mapped[float | None] = mapped_column(Float, comment=_WALL_TIME)
+    file_id: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("incident_id", "destination", "occasion"),)
+
+
 class DrillRow(Base):
     """A drill: what was done to a copy, and how long it took until somebody answered."""
 
@@ -258,8 +280,22 @@ class ClickRow(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
     actor: Mapped[str]
+    user: Mapped[str | None]
     action: Mapped[str]
+    refused: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
+
+
+class SlackLinkRow(Base):
+    """Who a Slack user is here, and what that person may do."""
+
+    __tablename__ = "slack_links"
+
+    user: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    linked_by: Mapped[str]
+    linked_at: Mapped[datetime] = mapped_column(UtcDateTime, comment=_EVENT_TIME)
 
 
 class SilenceRow(Base):

@@ -9,14 +9,19 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.audit import newest_audit
 from alerts.calendars import duty_of
+from alerts.channels.slack import make_client
+from alerts.channels.slack_whisper import whisper
+from alerts.charts import Illustrator
 from alerts.deliver import Deliverer, Delivering
+from alerts.heartbeat import Heartbeat
 from alerts.plan import Duty
 from alerts.routing import fallback_of, routing_of
 from monitor.reference import Reference
@@ -27,8 +32,9 @@ from retrain.runner import Limits
 from retrain.workplace import Workplace
 from service.actions import Actions
 from service.channels import channels_of
+from service.charts import draw_chart
 from service.metrics import StateMetrics
-from service.slack_buttons import slack_buttons
+from service.slack_buttons import slack_buttons, slack_interactions
 from service.web.app import create_app, public_host
 from service.web.context import Web
 from service.web.tokens import Authorise, Role, token_authoriser
@@ -41,12 +47,15 @@ from serving.predictor import Predictor
 from serving.ship import ship
 from serving.spool import Spool
 from watchkeeper.clock import Clock
-from watchkeeper.database import make_engine
+from watchkeeper.database import make_engine, read
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.registry.artifacts import Artifacts
 from watchkeeper.registry.model import ModelVersion
 from watchkeeper.settings import Settings
+
+if TYPE_CHECKING:
+    from alerts.channels.slack_socket import SlackSocket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,11 +138,61 @@ class Service:
             owner=self.name,
             how=Delivering(
                 public_url=self.settings.server.public_url,
-                interactive=slack.signing_secret is not None,
+                interactive=slack.signing_secret is not None or slack.app_token is not None,
                 fallback=fallback_of(self.settings),
                 on_duty=self._on_duty,
             ),
         )
+
+    @cached_property
+    def slack_socket(self) -> SlackSocket | None:
+        """The connection that clicks come over; None where they come by requests."""
+        slack = self.settings.slack
+        if slack.app_token is None:
+            return None
+        from alerts.channels.slack_socket import SlackSocket  # noqa: PLC0415  only where used
+
+        return SlackSocket(
+            slack.app_token.get_secret_value(),
+            base_url=slack.base_url,
+            interactions=slack_interactions(
+                slack, engine=self.engine, clock=self.clock, models=self.models
+            ),
+            whisper=partial(whisper, base_url=slack.base_url),
+        )
+
+    @cached_property
+    def illustrator(self) -> Illustrator | None:
+        """What brings charts into threads; None without Slack."""
+        slack = self.settings.slack
+        if slack.token is None:
+            return None
+        from alerts.channels.slack_files import SlackFiles  # noqa: PLC0415  only where used
+
+        client = make_client(slack.token.get_secret_value(), base_url=slack.base_url)
+        return Illustrator(
+            self.engine,
+            {"slack": SlackFiles(client)},
+            draw=partial(draw_chart, self.engine, self.models, self.clock),
+            owner=self.name,
+        )
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The sign of life to a watch outside; None where nobody listens."""
+        settings = self.settings.heartbeat
+        if settings.url is None:
+            return None
+        return Heartbeat(
+            url=settings.url.get_secret_value(),
+            method=settings.method,
+            timeout=settings.timeout.total_seconds(),
+        )
+
+    def audit(self) -> dict[str, Any]:
+        """Return what the watch over the watch said last."""
+        with read(self.engine) as session:
+            return newest_audit(session).to_dict()
 
     def _on_duty(self, session: Session, team: str) -> Duty | None:
         return duty_of(session, self.settings.teams, team, self.clock.now())
@@ -194,6 +253,7 @@ class Service:
             authorise=self._access,
             otherwise=self.web_app() if with_pages else None,
             limits=RequestLimits(max_body_bytes=serving.max_body_bytes),
+            watch=self.audit,
         )
 
     def web_app(self) -> Any:

@@ -64,6 +64,10 @@ class Running:
             self._loop("ship", self.service.ship, every=flush)
         if Role.WORKER in self.roles:
             deliver = self._loop("deliver", self.service.deliverer.run_once, every=_SOON)
+            if self.service.illustrator is not None:
+                self._loop("charts", self.service.illustrator.run_once, every=_RETRAIN)
+            if self.service.slack_socket is not None:
+                self._loop("clicks", self.service.slack_socket.keep_open, every=_RETRAIN)
             if self.ticks:
                 self._audit(deliver, self._start_ticking())
         self.service.registry.register(LoopMetrics(self.loops))
@@ -79,6 +83,8 @@ class Running:
             self._scheduler.shutdown(wait=False)
         if Role.WORKER in self.roles:
             self.service.stopping.set()
+            if self.service.slack_socket is not None:
+                self.service.slack_socket.close()
         for loop in self.loops:
             loop.ask_to_stop()
         if self.server is not None:

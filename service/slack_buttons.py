@@ -15,6 +15,7 @@ from alerts.channels.slack_whisper import whisper
 from alerts.interactions import Interactions
 from alerts.model import Incident
 from alerts.notes import mitigation_started
+from alerts.permission import Permission
 from retrain.decide import request_run
 from service.web.slack import interactions_handler
 from watchkeeper.clock import Clock
@@ -29,6 +30,14 @@ def slack_buttons(
     """Return the handler of Slack's requests; none where no signing secret is set."""
     if slack.signing_secret is None:
         return ()
+    interactions = slack_interactions(slack, engine=engine, clock=clock, models=models)
+    return (interactions_handler(interactions, partial(whisper, base_url=slack.base_url)),)
+
+
+def slack_interactions(
+    slack: Slack, *, engine: Engine, clock: Clock, models: Mapping[str, ModelSettings]
+) -> Interactions:
+    """Return what answers presses, by whichever way they come."""
 
     def ask_for_retrain(session: Session, incident: Incident, actor: str, key: str) -> str:
         settings = models.get(incident.model)
@@ -41,11 +50,12 @@ def slack_buttons(
         mitigation_started(session, incident.model, text, now=now)
         return f"Retrain run {run.id} is queued."
 
-    interactions = Interactions(
+    secret = slack.signing_secret
+    return Interactions(
         engine,
         clock,
-        secrets=[slack.signing_secret.get_secret_value()],
+        secrets=[] if secret is None else [secret.get_secret_value()],
         retrain=ask_for_retrain,
         wall=time.time,
+        permission=Permission(linked_only=slack.buttons == "linked", roles=slack.roles),
     )
-    return (interactions_handler(interactions, partial(whisper, base_url=slack.base_url)),)

@@ -89,6 +89,24 @@ class Slack(Section):
     signing_secret_file: Path | None = Field(
         default=None, description="File that holds the signing secret."
     )
+    app_token: SecretStr | None = Field(
+        default=None,
+        description="App-level token (`xapp-…`); clicks then come by Socket Mode, without a "
+        "public address.",
+    )
+    app_token_file: Path | None = Field(
+        default=None, description="File that holds the app-level token."
+    )
+    buttons: Literal["channel", "linked"] = Field(
+        default="channel",
+        description="Who may press: whoever reads the channel, until anybody is linked; or "
+        "`linked` users only.",
+    )
+    roles: dict[str, Literal["responder", "operator", "admin"]] = Field(
+        default_factory=dict,
+        description="Roles by Slack user, as `watchkeeper slack link` gives them; Retrain needs "
+        "`operator`.",
+    )
     base_url: str = Field(
         default="https://slack.com/api/", description="Slack's API, or that of a stand-in."
     )

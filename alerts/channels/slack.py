@@ -220,7 +220,9 @@ def make_client(token: str, *, base_url: str, timeout: int = TIMEOUT) -> WebClie
         Seconds for one call; a lease must be longer.
     """
     kind = _DirectClient if is_loopback(base_url) else WebClient
-    return kind(token=token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=_quiet())
+    return kind(
+        token=token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=quiet_logger()
+    )
 
 
 def is_loopback(url: str) -> bool:
@@ -252,7 +254,8 @@ class _DirectClient(WebClient):
             return {"status": response.code, "headers": response.headers, "body": body}
 
 
-def _quiet() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
+    """Return a logger for the library that says nothing."""
     # The library logs each failed call as an error, with the answer; the outbox keeps the ledger.
     logger = logging.getLogger("alerts.channels.slack.sdk")
     logger.setLevel(logging.CRITICAL)

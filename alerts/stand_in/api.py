@@ -110,7 +110,8 @@ def _upload_url(workspace: Workspace, given: Arguments) -> dict[str, Any]:
     name = _required(given, "filename")
     with workspace.changed:
         key = f"F{len(workspace.files):08d}"
-        workspace.files[key] = {"id": key, "name": name, "content": b"", "shared": False}
+        alt = str(given.get("alt_txt") or "")
+        workspace.files[key] = {"id": key, "name": name, "content": b"", "alt_txt": alt}
     return {"file_id": key, "upload_url": f"{given['_origin']}/upload/{key}"}
 
 
@@ -123,9 +124,23 @@ def _complete_upload(workspace: Workspace, given: Arguments) -> dict[str, Any]:
         if stored is None:
             raise RefusedError("file_not_found")
         stored["title"] = item.get("title") or stored["name"]
-        stored["shared"] = bool(given.get("channel_id") or given.get("channels"))
+        _share(workspace, stored, given)
         done.append({"id": stored["id"], "title": stored["title"]})
     return {"files": done}
+
+
+def _share(workspace: Workspace, stored: dict[str, Any], given: Arguments) -> None:
+    """Show a file as a message; Slack does so once for each time it is asked to."""
+    channel = given.get("channel_id")
+    if not channel:
+        return
+    alt = stored["alt_txt"] or stored["title"]
+    image = {"type": "image", "slack_file": {"id": stored["id"]}, "alt_text": alt[:2000]}
+    content = {"text": given.get("initial_comment") or stored["title"], "blocks": [image]}
+    message = workspace.post(str(channel), {**content, "thread_ts": given.get("thread_ts")})
+    with workspace.changed:
+        message["files"] = [{"id": stored["id"], "title": stored["title"]}]
+        stored.setdefault("channels", []).append(channel)
 
 
 def _file_info(workspace: Workspace, given: Arguments) -> dict[str, Any]:
@@ -134,6 +149,10 @@ def _file_info(workspace: Workspace, given: Arguments) -> dict[str, Any]:
         raise RefusedError("file_not_found")
     facts = {name: value for name, value in stored.items() if name != "content"}
     return {"file": {**facts, "size": len(stored["content"]), "mode": "hosted"}}
+
+
+def _open_connection(_workspace: Workspace, given: Arguments) -> dict[str, Any]:
+    return {"url": f"{str(given['_origin']).replace('http', 'ws', 1)}/link"}
 
 
 def _required(given: Arguments, name: str) -> str:
@@ -158,4 +177,5 @@ METHODS: dict[str, Method] = {
     "files.getUploadURLExternal": _upload_url,
     "files.completeUploadExternal": _complete_upload,
     "files.info": _file_info,
+    "apps.connections.open": _open_connection,
 }

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from alerts.stand_in.socket import Sockets
 from alerts.stand_in.workspace import RefusedError, Workspace
 
 _PATIENCE = 3.0
@@ -28,10 +29,15 @@ class Clicks:
         Where clicks are sent; None when nobody listens.
     secret
         Signing secret, known to the listener.
+    sockets
+        Connections of Socket Mode; while one is open, clicks go there, as they do on Slack.
     """
 
-    def __init__(self, workspace: Workspace, *, url: str | None, secret: str) -> None:
+    def __init__(
+        self, workspace: Workspace, *, url: str | None, secret: str, sockets: Sockets
+    ) -> None:
         self._workspace = workspace
+        self._sockets = sockets
         self.url = url
         self.origin = ""
         self._secret = secret
@@ -47,9 +53,13 @@ class Clicks:
         RefusedError
             There is no such button, or nobody listens.
         """
-        if self.url is None:
+        if self.url is None and not self._sockets.connected:
             raise RefusedError("no_interactivity_url")
         payload = self._payload(channel, ts, action_id, user=user, value=value)
+        if self._sockets.connected:
+            began = time.monotonic()
+            heard = self._sockets.tell(payload, patience=_PATIENCE)
+            return 200 if heard else 504, time.monotonic() - began
         body = urlencode({"payload": json.dumps(payload)}).encode()
         started = time.monotonic()
         status = self.send(body)

@@ -19,6 +19,7 @@ from alerts.stand_in.clicks import Clicks
 from alerts.stand_in.faults import Fault, FaultKind, FaultPlan
 from alerts.stand_in.limits import RateLimits
 from alerts.stand_in.page import asset, page, state
+from alerts.stand_in.socket import Sockets, accept_key
 from alerts.stand_in.workspace import RefusedError, Workspace
 
 _MAX_BODY = 20_000_000
@@ -69,7 +70,10 @@ class StandIn:
         self.revoked = False
         self.scopes_missing: set[str] = set()
         self.calls: list[str] = []
-        self.clicks = Clicks(self.workspace, url=interactivity_url, secret=signing_secret)
+        self.sockets = Sockets()
+        self.clicks = Clicks(
+            self.workspace, url=interactivity_url, secret=signing_secret, sockets=self.sockets
+        )
         self._server = _Server((host, port), self)
         self.clicks.origin = self.url.rstrip("/")
         self._thread = threading.Thread(
@@ -85,6 +89,7 @@ class StandIn:
         """Stop answering and free the port."""
         with self.workspace.changed:
             self._server.stopping = True
+            self.sockets.drop()
             self.workspace.changed.notify_all()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -199,6 +204,8 @@ class _Handler(_Replying):
             self._api(path.removeprefix("/api/"))
         elif path == "/events":
             self._events()
+        elif path == "/link":
+            self._link()
         elif path == "/state.json":
             self._reply_json(state(self.server.stand_in.workspace))
         elif path.startswith("/files/"):
@@ -305,6 +312,17 @@ class _Handler(_Replying):
             self._reply(b"not found", "text/plain", status=HTTPStatus.NOT_FOUND)
         else:
             self._reply(found[0], found[1])
+
+    def _link(self) -> None:
+        """Become a WebSocket, for Socket Mode."""
+        self.close_connection = True
+        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        key = accept_key(self.headers.get("Sec-WebSocket-Key") or "")
+        self.send_header("Sec-WebSocket-Accept", key)
+        self.end_headers()
+        self.server.stand_in.sockets.serve(self.connection)
 
     def _events(self) -> None:
         """Tell the page of every change, for as long as it listens."""

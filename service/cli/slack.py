@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,17 +13,29 @@ import typer
 
 from alerts.channels.slack import make_client
 from alerts.channels.slack_trial import try_slack
+from alerts.permission import Link, SlackLinks
 from alerts.stand_in import StandIn
 from service.cli.options import Home
+from service.start import open_existing
+from watchkeeper.database import read, write
 from watchkeeper.errors import ConfigurationError, ConflictError, DeliveryError
 from watchkeeper.settings import load_settings
+
+
+class LinkRole(StrEnum):
+    """What a linked person may do: answer, retrain, everything."""
+
+    RESPONDER = "responder"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def slack() -> None:
-    """Try the connection to Slack, or stand in for it."""
+    """Try the connection to Slack, say who may press, or stand in for it."""
 
 
 @app.command("test")
@@ -65,3 +79,46 @@ def stand_in(
         typer.echo(f"The API:      {server.base_url} (slack.base_url; any token)")
         while True:
             time.sleep(3600)
+
+
+@app.command()
+def link(
+    user: Annotated[str, typer.Argument(metavar="USER", help="ID of the Slack user, U0….")],
+    role: Annotated[LinkRole, typer.Option(help="What that person may do.")] = LinkRole.RESPONDER,
+    name: Annotated[
+        str | None, typer.Option(help="Name in histories; by default the name on Slack.")
+    ] = None,
+    home: Home = Path(),
+) -> None:
+    """Say who a Slack user is; from the first link on nobody else may press a button."""
+    if not (user.isascii() and user.isalnum() and user[:1] in "UW"):
+        raise ConflictError(f"{user}: expected the ID of a Slack user, such as U0EXAMPLE")
+    service = open_existing(home, os.environ)
+    with write(service.engine) as session:
+        found = Link(user=user, name=name or "", role=role)
+        SlackLinks(session).add(found, by=getpass.getuser(), at=service.clock.now())
+    typer.echo(f"{user} may press as {role}")
+
+
+@app.command()
+def unlink(
+    user: Annotated[str, typer.Argument(metavar="USER", show_default=False)],
+    home: Home = Path(),
+) -> None:
+    """Take a Slack user's right to press buttons away."""
+    service = open_existing(home, os.environ)
+    with write(service.engine) as session:
+        SlackLinks(session).remove(user)
+    typer.echo(f"{user} is not linked any more")
+
+
+@app.command("links")
+def show_links(home: Home = Path()) -> None:
+    """List the Slack users that are linked."""
+    service = open_existing(home, os.environ)
+    with read(service.engine) as session:
+        links = SlackLinks(session).all()
+    for found in links:
+        typer.echo(f"{found.user}  {found.role}  {found.name}".rstrip())
+    if not links:
+        typer.echo("Nobody is linked: whoever reads the channel may press.")
