@@ -24,6 +24,8 @@ from watchkeeper.schema import ColumnKind
 _LATER = 0.9
 #: Only columns with a smaller p-value are looked at for a changed unit or swapped values.
 _MOVED = 0.001
+#: Part of the rows with one value, beyond what it had before, that may be a feed that stood still.
+_REPEATED = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,10 +227,29 @@ def _quality(
         and not one.reading.column.changed
         and _runs_on(one.reading)
     ]
-    found += filter(None, (rows.volume(pair, clock) for clock in clocks[:1]))
+    for look in (rows.volume, rows.missing_hours):
+        found += filter(None, (look(pair, clock) for clock in clocks[:1]))
+    stuck = {finding.column for finding in found if finding.check == "stale"}
+    repeating = [name for name in _repeating(judged) if name not in stuck]
+    found += filter(None, (rows.stands_still(pair, name) for name in repeating))
     names = [name for name in pair.reference.types if name in pair.current.types]
     copies = rows.duplicates(pair, names, alpha=quality.level(1))
     return [*found, copies] if copies else found
+
+
+def _repeating(judged: Sequence[_Judged]) -> list[str]:
+    """Return the columns of numbers in which one value is much more frequent than before."""
+    found = []
+    for one in judged:
+        before, now = one.reading.reference_sample, one.reading.current_sample
+        moved = one.tested is not None and one.tested.outcome.p_value <= _MOVED
+        if not moved or before is None or now is None or not len(before) or not len(now):
+            continue
+        values, counts = np.unique(now, return_counts=True)
+        usual = float((before == values[counts.argmax()]).mean())
+        if counts.max() / len(now) >= max(_REPEATED, usual + _REPEATED):
+            found.append(one.reading.column.name)
+    return found
 
 
 def _stands_still(pair: Pair, finding: QualityFinding) -> bool:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from monitor.comparison.model import QualityFinding
-from monitor.comparison.rare import all_in_current, more_in_current, outside_range
+from monitor.comparison.ranges import out_of_range
+from monitor.comparison.rare import all_in_current, more_in_current
 from monitor.comparison.reading import ColumnReading
 from monitor.comparison.scan import CategoryCounts, NumberCounts
 from monitor.model import CheckStatus
@@ -21,7 +22,6 @@ _NULL_RISE = (0.05, 0.25)
 #: Of the reference's own share: where most rows are null, their number varies by habit.
 _NULL_HABIT = 0.1
 _NULL_FIRST = 0.002
-_OUTSIDE = (0.005, 0.10)
 _UNSEEN = (0.005, 0.10)
 _SHOWN = 3
 
@@ -70,7 +70,8 @@ def of_column(reading: ColumnReading, *, columns: int) -> list[QualityFinding]:
         found.append(stale(name, before, now, alpha=alpha))
     if isinstance(before, NumberCounts) and isinstance(now, NumberCounts):
         if reading.kind is ColumnKind.NUMERICAL:
-            found.append(out_of_range(name, before, now, alpha=alpha))
+            samples = (reading.reference_sample, reading.current_sample)
+            found.append(out_of_range(name, before, now, samples=samples, alpha=alpha))
     elif isinstance(before, CategoryCounts) and isinstance(now, CategoryCounts):
         found.append(unseen_category(name, before, now, alpha=alpha))
     return [finding for finding in found if finding is not None]
@@ -119,26 +120,6 @@ def stale(name: str, before: Counted, after: Counted, *, alpha: float) -> Qualit
         return None
     detail = f"all {rows:,} values are the same; the reference's vary"
     return _finding(name, "stale", CheckStatus.CRITICAL, detail)
-
-
-def out_of_range(
-    name: str, before: NumberCounts, after: NumberCounts, *, alpha: float
-) -> QualityFinding | None:
-    """Find values below the reference's minimum or above its maximum."""
-    infinite = after.minus_infinite + after.plus_infinite
-    was_infinite = before.minus_infinite + before.plus_infinite
-    outside = after.under + after.over + (0 if was_infinite else infinite)
-    present = after.finite + infinite
-    if not present or outside / present < _OUTSIDE[0]:
-        return None
-    if outside_range(before.finite, present, outside) > alpha:
-        return None
-    status = CheckStatus.CRITICAL if outside / present >= _OUTSIDE[1] else CheckStatus.WARNING
-    detail = (
-        f"{outside / present:.1%} of the values are outside the reference's range "
-        f"{before.minimum:g} to {before.maximum:g} ({after.minimum:g} to {after.maximum:g} now)"
-    )
-    return _finding(name, "out_of_range", status, detail)
 
 
 def unseen_category(

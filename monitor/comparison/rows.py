@@ -23,6 +23,11 @@ _HASHED_COLUMNS = 50
 #: Change of the rows on a typical day that is worth a word, and the one that is critical.
 _VOLUME = (0.2, 0.5)
 _USUAL_DAYS = (0.01, 0.99)
+#: Part of the rows that a run of one value must have, how many times the longest run before, and
+#: how many rows at least.
+_RUN, _LONGER, _FEWEST_ROWS = 0.05, 4, 20
+#: Share of the days that an hour is there on, and the parts of the rows that its loss matters from.
+_NEARLY_ALWAYS, _LOST = 0.9, (0.05, 0.25)
 _FEWEST_DAYS, _FEWEST_CURRENT_DAYS, _MOST_DAYS = 7, 3, 40_000
 
 
@@ -74,16 +79,70 @@ def repeats_by_habit(pair: Pair, name: str) -> bool:
 
     A season or a monthly index stands still for long, and is not stale when it does so again.
     """
-    numbered = select(
-        [f"{identifier(name)} AS v", "row_number() OVER () AS i"], pair.reference.source
-    )
+    return _longest_run(pair, pair.reference, name) >= pair.current.rows / 2
+
+
+def _longest_run(pair: Pair, table: Table, name: str) -> int:
+    """Return the rows of the longest run of one value that is not null."""
+    numbered = select([f"{identifier(name)} AS v", "row_number() OVER () AS i"], table.source)
     starts = select(
         ["v", "i", "v IS DISTINCT FROM lag(v) OVER (ORDER BY i) AS starts"], f"({numbered})"
     )
-    runs = select(["sum(starts::INT) OVER (ORDER BY i) AS run"], f"({starts})")
-    lengths = select(["count(*) AS length"], f"({runs})", "GROUP BY run")
-    longest = pair.tables.query(pair.reference, select(["max(length)"], f"({lengths})"))[0][0]
-    return int(longest) >= pair.current.rows / 2
+    runs = select(["v", "sum(starts::INT) OVER (ORDER BY i) AS run"], f"({starts})")
+    lengths = select(["count(v) AS length"], f"({runs})", "GROUP BY run")
+    longest = pair.tables.query(table, select(["max(length)"], f"({lengths})"))[0][0]
+    return int(longest or 0)
+
+
+def stands_still(pair: Pair, name: str) -> QualityFinding | None:
+    """Find a run of one value, in the order of the rows, that is much longer than any before."""
+    before = _longest_run(pair, pair.reference, name)
+    now = _longest_run(pair, pair.current, name)
+    if now < max(_RUN * pair.current.rows, _LONGER * before, _FEWEST_ROWS):
+        return None
+    detail = f"one value in {now:,} rows one after the other; in the reference at most {before:,}"
+    return QualityFinding(column=name, check="stale", status=CheckStatus.CRITICAL, detail=detail)
+
+
+def missing_hours(pair: Pair, clock: str) -> QualityFinding | None:
+    """Find hours of the day without rows that the reference has on nearly all days.
+
+    Parameters
+    ----------
+    clock
+        As for the volume.
+    """
+    before, now = (_rows_per_hour(pair, table, clock) for table in (pair.reference, pair.current))
+    if min(len(before), len(now)) < _FEWEST_CURRENT_DAYS:
+        return None
+    usual = np.where((before > 0).mean(axis=0) >= _NEARLY_ALWAYS, before.mean(axis=0), 0.0)
+    empty = (usual > 0) & ((now > 0).mean(axis=0) <= 1 - _NEARLY_ALWAYS)
+    lost = float(usual[empty].sum()) / max(float(before.mean(axis=0).sum()), 1.0)
+    if lost < _LOST[0]:
+        return None
+    hours = ", ".join(f"{hour:02}:00" for hour in np.flatnonzero(empty))
+    return QualityFinding(
+        column=clock,
+        check="missing_partition",
+        status=CheckStatus.CRITICAL if lost >= _LOST[1] else CheckStatus.WARNING,
+        detail=f"no rows in the hours {hours}, where the reference has {lost:.0%} of its own",
+    )
+
+
+def _rows_per_hour(pair: Pair, table: Table, clock: str) -> Values:
+    """Return the rows of each hour of the day, shape ``(days, 24)``, of whole days with any row."""
+    hour = f"epoch_us({identifier(clock)}) // 3600000000"
+    query = select(
+        [f"{hour} AS hour", "count(*)"],
+        table.source,
+        f"WHERE {identifier(clock)} IS NOT NULL GROUP BY 1",
+    )
+    found: dict[int, Values] = {}
+    for number, rows in pair.tables.query(table, query):
+        day, hour_of_day = divmod(int(number), 24)
+        found.setdefault(day, np.zeros(24))[hour_of_day] = rows
+    # The first and the last day may be cut by where the table begins and ends.
+    return np.array([found[day] for day in sorted(found)[1:-1]]).reshape(-1, 24)
 
 
 def volume(pair: Pair, clock: str) -> QualityFinding | None:
