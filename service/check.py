@@ -11,8 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alerts.calendars import require_calendars
 from alerts.routing import ownership_problems
 from retrain.command import TrainingFunction, parse_command
+from service.channels import channels_of
 from service.duties import duty_notes
 from service.source_check import source_errors
 from watchkeeper.configuration import ConfigurationErrors, nearest
@@ -28,6 +30,8 @@ def check_project(home: Path, environ: Mapping[str, str]) -> list[ConfigurationE
     try:
         settings = load_settings(home, environ)
         errors.extend(_unowned(home, settings, environ))
+        require_calendars(settings.teams)
+        channels_of(settings)
     except ConfigurationError as exc:
         errors.extend(_each(exc))
     try:

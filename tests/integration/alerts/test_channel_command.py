@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +15,7 @@ from alerts.channels.outcome import FoundKind, OutcomeKind, Parcel
 from alerts.message import Message
 from alerts.model import DeliveryKind
 from alerts.story import Story
+from service.check import check_project
 from service.cli.channel import try_one
 from watchkeeper.errors import ConfigurationError, DeliveryError
 
@@ -143,3 +145,14 @@ def test_an_address_that_apprise_does_not_know_is_refused_without_showing_it() -
         AppriseChannel({"phones": ["json://127.0.0.1", f"nonsense{KEY}"]})
 
     assert str(refused.value) == ("apprise.phones.urls: Apprise does not understand address 2 of 2")
+
+
+def test_a_check_of_the_project_finds_what_apprise_does_not_understand(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_project(home, dict(os.environ)) == []
+    monkeypatch.setenv("WATCHKEEPER_APPRISE__PHONES__URLS", f"nonsense{KEY}")
+    (error,) = check_project(home, dict(os.environ))
+
+    assert "apprise.phones.urls: Apprise does not understand address 1 of 1" in str(error)
+    assert KEY not in str(error)
