@@ -143,7 +143,7 @@ def _replayed(
     )
     found = replay.run(looks, lambda share: progress("replaying", share))
     with read(engine) as session:
-        incidents = incidents_of(session, model)
+        incidents = incidents_of(session, model, replay.told)
     metric = settings.tolerance.metric
     windows = [window_of(found[planned.window], metric) for planned in subject.windows]
     span = windows[-1].window.end - windows[0].window.start
