@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from reports.backtest_result import (
     QualityFinding,
     Value,
 )
+from service.backtest.replay import Told
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import DAY
 
@@ -71,8 +72,14 @@ def window_of(evaluated: EvaluatedWindow, metric: str) -> BacktestWindow:
     )
 
 
-def incidents_of(session: Session, model: str) -> list[BacktestIncident]:
-    """Return the incidents that somebody would have heard of or read about, oldest first."""
+def incidents_of(session: Session, model: str, told: Mapping[int, Told]) -> list[BacktestIncident]:
+    """Return the incidents that somebody would have heard of or read about, oldest first.
+
+    Parameters
+    ----------
+    told
+        By number of the incident, what was said when it was told.
+    """
     rows = session.scalars(
         select(IncidentRow)
         .where(IncidentRow.model == model, IncidentRow.opened_at.is_not(None))
@@ -85,7 +92,7 @@ def incidents_of(session: Session, model: str) -> list[BacktestIncident]:
             severity=row.severity,
             family=row.family,
             columns=tuple(row.columns),
-            summary=row.summary,
+            summary=told[row.id].words if row.id in told else row.summary,
             started_at=row.started_at,
             opened_at=row.opened_at or row.detected_at,
             resolved_at=row.resolved_at,

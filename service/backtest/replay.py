@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from alerts.model import IncidentState
+from alerts.model import IncidentChange, IncidentState, Severity
 from alerts.observe import observe
 from alerts.repository import Incidents
 from alerts.sweep import sweep
@@ -34,6 +34,14 @@ Tell = Callable[[float], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What the message of an incident said, and how severe it was."""
+
+    severity: Severity
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Replay:
     """A model's past, played again.
 
@@ -41,12 +49,15 @@ class Replay:
     ----------
     profiles
         Newer profiles of a window for a look at it; those of all first looks are stored before.
+    told
+        By number of the incident, what its message said when it was opened or became more severe.
     """
 
     engine: Engine
     monitor: Monitor
     settings: ModelSettings
     profiles: ProfilesOf
+    told: dict[int, Told] = field(default_factory=dict)
 
     def run(self, looks: Sequence[Look], tell: Tell) -> dict[Window, EvaluatedWindow]:
         """Take all looks in their order; return the last verdict on each window."""
@@ -68,7 +79,7 @@ class Replay:
             tiles = [profile.tile_start for profile in newer]
             Profiles(session).replace(self.settings.model, tiles, newer, look.now)
         evaluated = self.monitor.evaluate(session, self.settings, VERSION, look.window, look.now)
-        observe(session, evaluated, self.settings, now=look.now)
+        self._listen(observe(session, evaluated, self.settings, now=look.now))
         return evaluated
 
     def _advance(self, session: Session, clock: SteppedClock, to: datetime) -> None:
@@ -86,7 +97,16 @@ class Replay:
 
     def _sweep(self, session: Session, now: datetime) -> None:
         models: Mapping[str, ModelSettings] = {self.settings.model: self.settings}
-        sweep(session, models, now=now)
+        self._listen(sweep(session, models, now=now))
+
+    def _listen(self, changes: Iterable[IncidentChange]) -> None:
+        for change in changes:
+            incident = change.incident
+            known = self.told.get(incident.id)
+            if incident.standing.opened_at is not None and (
+                known is None or incident.severity.rank > known.severity.rank
+            ):
+                self.told[incident.id] = Told(severity=incident.severity, words=incident.summary)
 
 
 def _between(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
