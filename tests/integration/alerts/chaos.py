@@ -190,7 +190,7 @@ def _settings(number: int) -> ModelSettings:
         {
             "model": f"model{number:02d}",
             "task": "binary",
-            "owner": {**owner, "team": "chaos"},
+            "owner": {**owner, "team": f"team{number}"},
             "timestamp": "at",
             "prediction": {"score": "score"},
             "label": {"column": "label", "delay": "1d"},
