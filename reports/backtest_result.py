@@ -166,6 +166,7 @@ class BacktestReference:
     rows: int
     labels: int
     level: float | None
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reference as plain JSON types."""
@@ -176,6 +177,7 @@ class BacktestReference:
             "rows": self.rows,
             "labels": self.labels,
             "level": self.level,
+            "note": self.note,
         }
 
 

@@ -36,6 +36,8 @@ def facts(result: BacktestResult) -> list[str]:
         f"{words.metric_name(result.metric)} {level}. {beyond} of {len(judged)} windows with "
         "mature labels lie with their whole interval beyond tolerance.",
     ]
+    if reference.note is not None:
+        lines.append(f"Note: {reference.note}.")
     if result.left_out:
         names = list(result.left_out)
         more = f" and {len(names) - _MOST_LEFT_OUT} more" if len(names) > _MOST_LEFT_OUT else ""

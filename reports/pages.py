@@ -24,6 +24,7 @@ from reports.model import (
     ModelView,
     RunsView,
     RunView,
+    SegmentRow,
     Timeline,
 )
 
@@ -175,8 +176,9 @@ def _environment() -> Environment:
             ),
             (
                 sentences,
-                "delivery_tone headline incident_name incident_tone limit_of message_kind "
-                "null_surge run_state run_title run_tone strip_span verdict",
+                "budget_words delivery_tone headline incident_name incident_tone limit_of "
+                "message_kind null_surge run_state run_title run_tone strip_span verdict "
+                "watch_tone watch_words",
             ),
         )
         for name in names.split()
@@ -186,6 +188,7 @@ def _environment() -> Environment:
         "incident_url": lambda key: f"/incidents/{quote(str(key), safe='')}",
         "run_url": lambda key: f"/runs/{quote(str(key), safe='')}",
         "spark": _spark,
+        "segment_spark": _segment_spark,
         # Drawn by our own code, which escapes every name that it writes.
         "heat": lambda row, strip, zone: Markup(charts.strip_svg(row, strip, zone)),  # noqa: S704
         "forest": lambda found: Markup(charts.forest_svg(found)),  # noqa: S704
@@ -199,6 +202,10 @@ def _environment() -> Environment:
 def _spark(row: ModelRow) -> Markup:
     drawing = charts.sparkline_svg(row.trend, metric=row.metric or "", limit=row.limit)
     return Markup(drawing)  # noqa: S704
+
+
+def _segment_spark(row: SegmentRow, metric: str) -> Markup:
+    return Markup(charts.sparkline_svg(row.trend, metric=metric, limit=row.limit))  # noqa: S704
 
 
 @cache

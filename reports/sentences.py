@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from monitor.model import CheckStatus
 from reports import words
@@ -16,6 +17,7 @@ from reports.model import (
     ModelView,
     RunRow,
     TimelinePoint,
+    WatchView,
 )
 from watchkeeper.window import Window
 
@@ -68,6 +70,40 @@ def _side(point: TimelinePoint) -> str:
     if point.status is CheckStatus.CRITICAL:
         return "beyond"
     return "close to" if point.status is CheckStatus.WARNING else "within"
+
+
+def budget_words(view: ModelView) -> str:
+    """Say what the alarm budget is worth, and why it is not shown to hold."""
+    if view.budget is None:
+        return ""
+    parts = [view.budget.sentence, view.budget.doubt and f"not shown to hold: {view.budget.doubt}"]
+    said = "; ".join(part for part in parts if part)
+    metric = view.row.metric or ""
+    said = said.replace(metric, words.metric_name(metric)) if metric else said
+    return f"Alarm budget of {view.budget.allowed}: {said}."
+
+
+def watch_words(found: WatchView) -> str:
+    """Say when deliveries were last checked, and what was found.
+
+    Examples
+    --------
+    >>> watch_words(WatchView(ok=True, seconds=20.2))
+    'All open pages are delivered or on their way; last checked 20 s ago.'
+    """
+    if found.seconds is None:
+        return "No worker has checked yet whether its pages arrive."
+    since = f"last checked {words.elapsed(timedelta(seconds=found.seconds))} ago"
+    if found.ok:
+        return f"All open pages are delivered or on their way; {since}."
+    return f"{words.sentence('; '.join(found.findings))}; {since}."
+
+
+def watch_tone(found: WatchView) -> str:
+    """Return the tone in which the watch over the watch is shown."""
+    if found.seconds is None:
+        return "unknown"
+    return "healthy" if found.ok else "critical"
 
 
 def verdict(found: EvaluationView) -> str:

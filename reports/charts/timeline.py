@@ -12,6 +12,7 @@ import altair as alt
 from monitor.model import CheckStatus
 from reports import words
 from reports.charts import draw
+from reports.charts.evidence import estimate_layers, evidence_alt, evidence_chart
 from reports.charts.lanes import lane_chart, lanes_of, wall_time
 from reports.charts.palette import CRITICAL, INK, MUTED, PAPER, SERIES, STATUS
 from reports.model import Timeline, TimelinePoint
@@ -58,6 +59,8 @@ def timeline_alt(timeline: Timeline) -> str:
         facts.append(
             f"Beyond the limit in {len(beyond)} of {len(measured)} windows, first {first}."
         )
+    if timeline.evidence:
+        facts.append(evidence_alt(timeline))
     facts += [
         f"Version {mark.version} took over on {words.day(mark.at, timeline.zone)}."
         for mark in timeline.deployments[-3:]
@@ -102,6 +105,8 @@ def _spec(timeline: Timeline, width: int) -> dict[str, Any]:
             width=inner, height=180 if narrow else 220
         )
     ]
+    if timeline.evidence:
+        parts.append(evidence_chart(timeline, x, axis=axis, width=inner))
     lanes = lanes_of(timeline)
     if lanes:
         parts.append(lane_chart(lanes, x, axis=axis, narrow=narrow, width=inner))
@@ -135,6 +140,7 @@ def _tick_format(length: timedelta) -> str:
 def _metric(timeline: Timeline, x: dict[str, Any], *, narrow: bool, axis: int) -> Any:
     y = alt.Axis(tickCount=5, minExtent=axis, maxExtent=axis, title=None)
     layers = [*_spans(timeline, x), *_levels(timeline, x, narrow=narrow)]
+    layers += estimate_layers(timeline, x)
     rows = [_row(point, timeline.zone, number) for number, point in enumerate(timeline.points)]
     # Versions are lines of their own: a promotion is a break, not a rise.
     base = draw.over(rows).encode(x=alt.X("at:T", **x), detail="version:N")

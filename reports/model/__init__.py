@@ -32,7 +32,10 @@ from reports.model.models import (
 )
 from reports.model.paging import Paging
 from reports.model.performance import (
+    BudgetView,
     DeploymentMark,
+    EstimatePoint,
+    EvidencePoint,
     IncidentSpan,
     Quarantine,
     Timeline,
@@ -41,10 +44,13 @@ from reports.model.performance import (
     newest_judged,
 )
 from reports.model.runs import EvaluationView, RunRow, RunsView, RunView
+from reports.model.segments import SegmentRow, SegmentsView
 from reports.model.verdicts import RuleRow, RulesView
+from reports.model.watch import WatchView
 
 __all__ = [
     "AuditEntry",
+    "BudgetView",
     "DeliveryRow",
     "DeploymentMark",
     "DeploymentRow",
@@ -52,7 +58,9 @@ __all__ = [
     "DriftCell",
     "DriftRow",
     "DriftStrip",
+    "EstimatePoint",
     "EvaluationView",
+    "EvidencePoint",
     "FeatureCard",
     "FeaturesView",
     "Filter",
@@ -72,10 +80,13 @@ __all__ = [
     "RunRow",
     "RunView",
     "RunsView",
+    "SegmentRow",
+    "SegmentsView",
     "Timeline",
     "TimelinePoint",
     "TrendPoint",
     "VersionRow",
+    "WatchView",
     "WindowBrief",
     "WindowRow",
     "WindowsView",

@@ -74,13 +74,17 @@ class FeatureCard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeaturesView:
-    """The columns of one window, the most drifted first."""
+    """The columns of one window, the most drifted first.
+
+    ``against`` says which reference they were compared with.
+    """
 
     window: Window | None
     version: int | None
     cards: tuple[FeatureCard, ...]
     paging: Paging
     search: str = ""
+    against: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

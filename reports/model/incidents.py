@@ -11,6 +11,7 @@ from reports.model.drift import Finding
 from reports.model.paging import Paging
 from reports.model.performance import Timeline
 from reports.model.runs import RunRow
+from reports.model.verdicts import RuleRow
 
 
 class Filter(StrEnum):
@@ -50,6 +51,7 @@ class IncidentsView:
     model: str = ""
     family: str = ""
     open_total: int = 0
+    rules: tuple[RuleRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

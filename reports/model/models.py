@@ -10,8 +10,10 @@ from monitor.model import CheckStatus
 from reports.model.drift import DriftStrip, FeaturesView, Finding
 from reports.model.incidents import IncidentRow
 from reports.model.paging import Paging
-from reports.model.performance import Timeline, TrendPoint
+from reports.model.performance import BudgetView, Timeline, TrendPoint
 from reports.model.runs import RunRow
+from reports.model.segments import SegmentsView
+from reports.model.watch import WatchView
 from watchkeeper.schema import Task
 from watchkeeper.window import Window
 
@@ -83,6 +85,7 @@ class ModelsView:
     search: str = ""
     open_incidents: int = 0
     in_trouble: int = 0
+    watch: WatchView | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,3 +161,5 @@ class ModelView:
     channel: str | None = None
     label_delay: str | None = None
     tolerance: str | None = None
+    budget: BudgetView | None = None
+    segments: SegmentsView | None = None

@@ -50,6 +50,55 @@ class TimelinePoint:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EstimatePoint:
+    """What was expected of a window from its scores alone, and whether that is trusted."""
+
+    window: Window
+    version: int
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+    trusted: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvidencePoint:
+    """The evidence of decay after a window.
+
+    Parameters
+    ----------
+    share
+        Its logarithm over that of what pages; at least 0, and 1 where it pages.
+    alarmed
+        Whether it has paged, and the trouble lasts.
+    """
+
+    window: Window
+    version: int
+    share: float
+    alarmed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BudgetView:
+    """How many pages are accepted, and what is known of that.
+
+    Parameters
+    ----------
+    allowed
+        ``1 page a quarter``.
+    sentence
+        What the reference says of it; empty where it was not tried.
+    doubt
+        Why it is not shown to hold; empty when it is.
+    """
+
+    allowed: str
+    sentence: str = ""
+    doubt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeploymentMark:
     """A version that took over, drawn on the timeline."""
 
@@ -97,6 +146,8 @@ class Timeline:
     deployments: tuple[DeploymentMark, ...] = ()
     incidents: tuple[IncidentSpan, ...] = ()
     quarantined: tuple[Quarantine, ...] = ()
+    estimates: tuple[EstimatePoint, ...] = ()
+    evidence: tuple[EvidencePoint, ...] = ()
 
     @property
     def newest(self) -> TimelinePoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,10 @@ _ORDER = (
     CheckStatus.WARNING,
     CheckStatus.OK,
     CheckStatus.INSUFFICIENT_DATA,
+)
+#: How a reason says which reference it is about, after all else.
+_AGAINST = re.compile(
+    r"(?:^|, )((?:against|too little history|no earlier window|the reference has no row) .*)$"
 )
 _FIRST = (Family.PIPELINE, Family.DATA_CONTRACT, Family.PERFORMANCE)
 
@@ -114,13 +119,26 @@ def strip(session: Session, model: str, windows: Collection[Window]) -> DriftStr
 
 
 def features(
-    session: Session, model: str, window: WindowRow | None, *, search: str, page: int
+    session: Session,
+    model: str,
+    window: WindowRow | None,
+    *,
+    search: str,
+    page: int,
+    usual: str = "",
 ) -> FeaturesView:
-    """Return one page of the columns of a window, those that stand out first."""
+    """Return one page of the columns of a window, those that stand out first.
+
+    Parameters
+    ----------
+    usual
+        What columns are compared with where no finding says otherwise.
+    """
     if window is None:
         nothing = Paging(number=page, size=CARDS, total=0)
         return FeaturesView(window=None, version=None, cards=(), paging=nothing, search=search)
-    columns = _columns(_measured(session, window))
+    measured = _measured(session, window)
+    columns = _columns(measured)
     wanted = [column for column in columns if search.casefold() in column.name.casefold()]
     paging = Paging(number=page, size=CARDS, total=len(wanted))
     shown = wanted[paging.offset : paging.offset + CARDS]
@@ -132,7 +150,17 @@ def features(
         cards=tuple(_card(column, reference, profile) for column in shown),
         paging=paging,
         search=search,
+        against=_against(measured) or usual,
     )
+
+
+def _against(measured: Iterable[MeasurementRow]) -> str:
+    """Return what the checks of drift say that they have compared with; empty if nothing."""
+    for row in measured:
+        found = _AGAINST.search(row.reason) if row.check_name == "drift" else None
+        if found is not None:
+            return found[1].removeprefix("against ")
+    return ""
 
 
 def findings(session: Session, window: WindowRow | None) -> tuple[Finding, ...]:

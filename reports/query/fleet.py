@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from alerts.audit import newest_audit
 from alerts.model import Severity
 from monitor.model import CheckStatus
-from reports.model import DeploymentRow, Health, ModelRow, ModelsView, Paging
+from reports.model import DeploymentRow, Health, ModelRow, ModelsView, Paging, WatchView
 from reports.query import incidents, performance, versions
 from reports.query.incidents import Burden
 from reports.query.performance import Newest
@@ -50,6 +51,7 @@ def overview(
         search=search,
         open_incidents=sum(burden.count for burden in burdens.values()),
         in_trouble=sum(name in burdens for name in known),
+        watch=_watch(session),
     )
 
 
@@ -98,6 +100,11 @@ def _row(
         trend=newest.trend if newest else (),
         open_incidents=burden.count if burden else 0,
     )
+
+
+def _watch(session: Session) -> WatchView:
+    audit = newest_audit(session)
+    return WatchView(ok=audit.ok, findings=audit.findings, seconds=audit.seconds)
 
 
 def _health(newest: Newest | None, burden: Burden | None) -> Health:

@@ -16,7 +16,7 @@ from reports.model import (
     Timeline,
     TimelinePoint,
 )
-from reports.query import drift, fleet, incidents, performance, runs, versions
+from reports.query import decay, drift, fleet, incidents, performance, runs, segments, versions
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.tolerance import Better, Tolerance
 
@@ -49,7 +49,9 @@ def everything(
         as_of=now,
         timeline=timeline,
         strip=drift.strip(session, name, [p.window for p in timeline.points] if timeline else ()),
-        features=drift.features(session, name, shown, search=feature, page=page),
+        features=drift.features(
+            session, name, shown, search=feature, page=page, usual=_reference(settings)
+        ),
         windows=performance.windows(
             session, name, metric_of(settings), page=windows_page, size=_WINDOWS
         ),
@@ -61,6 +63,10 @@ def everything(
         channel=settings.owner.channel if settings else None,
         label_delay=words.elapsed(settings.label.delay) if settings else None,
         tolerance=_tolerance(settings, timeline.points if timeline else ()),
+        budget=decay.budget(session, settings, row.champion) if settings else None,
+        segments=segments.segments(session, name, timeline.metric, timeline.points)
+        if timeline
+        else None,
     )
 
 
@@ -112,6 +118,7 @@ def _timeline(
     if not points:
         return None
     first, last = points[0].window.start, points[-1].window.end
+    estimates, evidence = decay.around(session, name, metric, points)
     return Timeline(
         model=name,
         metric=metric,
@@ -121,6 +128,8 @@ def _timeline(
         deployments=versions.marks(ledger),
         incidents=incidents.spans(session, name, first, last),
         quarantined=runs.quarantined(session, name, first, last),
+        estimates=estimates,
+        evidence=evidence,
     )
 
 
@@ -142,3 +151,12 @@ def _tolerance(settings: ModelSettings | None, points: tuple[TimelinePoint, ...]
 def _amount(tolerance: Tolerance) -> str:
     change = tolerance.change
     return words.share(change.amount) if change.relative else words.number(change.amount)
+
+
+def _reference(settings: ModelSettings | None) -> str:
+    """Say what the settings have columns compared with."""
+    if settings is None or settings.reference.kind == "fixed":
+        return "the fixed reference"
+    if settings.reference.kind == "seasonal":
+        return f"earlier windows of the same {words.plain(settings.reference.same or 'season')}"
+    return "the windows before it"

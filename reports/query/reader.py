@@ -15,6 +15,7 @@ from reports.model import (
     ModelsView,
     ModelView,
     Paging,
+    RuleRow,
     RulesView,
     RunsView,
     RunView,
@@ -121,6 +122,8 @@ class Reader:
             model=model,
             family=family,
             open_total=incidents.counted(self._session, state=Filter.OPEN),
+            # Replaying past windows takes a moment; those who look at what is open do not wait.
+            rules=() if state is Filter.OPEN else self._rules(model, family),
         )
 
     def incident(self, number: int) -> IncidentView:
@@ -184,6 +187,13 @@ class Reader:
             log=runs.log_tail(stored),
             facts=runs.facts(stored),
             quarantined=runs.quarantined(self._session, row.model, None, row.requested_at),
+        )
+
+    def _rules(self, model: str, family: str) -> tuple[RuleRow, ...]:
+        return tuple(
+            rule
+            for rule in verdicts.rules(self._session, self._models)
+            if model in ("", rule.model) and family in ("", rule.family)
         )
 
     def _require(self, name: str) -> None:

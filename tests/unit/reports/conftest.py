@@ -13,6 +13,7 @@ import pytest
 from monitor.model import CheckStatus, Family
 from reports.model import (
     AuditEntry,
+    BudgetView,
     DeliveryRow,
     DeploymentMark,
     DeploymentRow,
@@ -20,7 +21,9 @@ from reports.model import (
     DriftCell,
     DriftRow,
     DriftStrip,
+    EstimatePoint,
     EvaluationView,
+    EvidencePoint,
     FeatureCard,
     FeaturesView,
     Finding,
@@ -34,13 +37,17 @@ from reports.model import (
     ModelView,
     Paging,
     Quarantine,
+    RuleRow,
     RunRow,
     RunsView,
     RunView,
+    SegmentRow,
+    SegmentsView,
     Timeline,
     TimelinePoint,
     TrendPoint,
     VersionRow,
+    WatchView,
     WindowBrief,
     WindowRow,
     WindowsView,
@@ -127,6 +134,26 @@ def example_timeline(days: int = 100) -> Timeline:
         quarantined=tuple(
             Quarantine(window=day(i), reason="nulls in every weather column") for i in range(77, 82)
         ),
+        estimates=tuple(
+            EstimatePoint(
+                window=point.window,
+                version=point.version,
+                value=0.73,
+                lower=0.715,
+                upper=0.745,
+                trusted=not 50 <= i < 62,
+            )
+            for i, point in enumerate(points)
+        ),
+        evidence=tuple(
+            EvidencePoint(
+                window=point.window,
+                version=point.version,
+                share=max(0, i - 40) * 0.12 if i < 62 else 0.1,
+                alarmed=49 <= i < 62,
+            )
+            for i, point in enumerate(points)
+        ),
     )
 
 
@@ -181,6 +208,7 @@ def example_models() -> ModelsView:
         as_of=START + 100 * DAY,
         open_incidents=3,
         in_trouble=2,
+        watch=WatchView(ok=True, seconds=20.4),
     )
 
 
@@ -215,7 +243,11 @@ def example_features() -> FeaturesView:
         null_current=1.0,
     )
     return FeaturesView(
-        window=day(99), version=2, cards=(*cards, empty), paging=Paging(number=1, size=9, total=60)
+        window=day(99),
+        version=2,
+        cards=(*cards, empty),
+        paging=Paging(number=1, size=9, total=60),
+        against="28 windows of 28d up to 2013-08-31 04:00",
     )
 
 
@@ -421,7 +453,55 @@ def example_model() -> ModelView:
         channel="#flights",
         label_delay="1 d",
         tolerance="ROC AUC may fall 0.02 below 0.735, to 0.715",
+        budget=BudgetView(
+            allowed="1 page a quarter",
+            sentence="0 pages in 60 days: at most 4.5 a quarter; a change of roc_auc by 0.04",
+            doubt="the reference of 60 days is too short to show it",
+        ),
+        segments=example_segments(),
     )
+
+
+def example_segments() -> SegmentsView:
+    rows = [
+        SegmentRow(
+            name=f"carrier={name}",
+            status=CheckStatus.OK if reasons == () else CheckStatus.WARNING,
+            value=0.72,
+            lower=0.69,
+            upper=0.75,
+            limit=0.711,
+            labels=812,
+            reasons=reasons,
+            trend=example_trend(example_timeline()),
+        )
+        for name, reasons in ((HOSTILE, (f"{HOSTILE}: PSI 0.31",)), ("UA", ()))
+    ]
+    quiet = SegmentRow(name="carrier=OO", status=CheckStatus.OK)
+    return SegmentsView(metric="roc_auc", window=day(96), rows=(*rows, quiet), hidden=3)
+
+
+def example_rules() -> tuple[RuleRow, ...]:
+    rule = RuleRow(
+        model=HOSTILE,
+        family=Family.PERFORMANCE,
+        useful=2,
+        data_bug=0,
+        known=1,
+        noise=11,
+        judged=14,
+        share=2 / 14,
+        lower=0.04,
+        upper=0.40,
+        fire=2,
+        of=3,
+        sentence="2 of 14 useful",
+        proposed_fire=3,
+        proposed_of=4,
+        kept=2,
+        dropped=9,
+    )
+    return rule, replace(rule, model="flights", proposed_fire=None, proposed_of=None)
 
 
 def example_incident_view() -> IncidentView:
@@ -523,6 +603,7 @@ def incidents_view() -> IncidentsView:
         paging=Paging(number=1, size=50, total=len(rows)),
         as_of=START + 100 * DAY,
         open_total=2,
+        rules=example_rules(),
     )
 
 

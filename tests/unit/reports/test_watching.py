@@ -1,0 +1,102 @@
+"""The pages show the alarm budget, the evidence, estimates, segments and the watch itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from reports import pages
+from reports.charts import timeline_alt, timeline_svg
+from reports.model import (
+    BudgetView,
+    EvidencePoint,
+    IncidentsView,
+    ModelsView,
+    ModelView,
+    Timeline,
+    WatchView,
+)
+from reports.pages import Here
+
+HERE = Here(path="/")
+
+
+def test_the_alarm_budget_is_said_with_its_doubt(model_view: ModelView) -> None:
+    html = pages.model(model_view, HERE)
+    assert "not shown to hold" in html
+    assert "a change of ROC AUC by 0.04; not shown to hold: the reference of 60 days" in html
+
+    sure = BudgetView(allowed="1 page a quarter", sentence="0 pages in 360 days")
+    html = pages.model(replace(model_view, budget=sure), HERE)
+    assert "shown to hold</span>" in html
+    assert "Alarm budget of 1 page a quarter: 0 pages in 360 days." in html
+
+
+def test_the_evidence_is_drawn_under_the_metric_and_said_in_words(timeline: Timeline) -> None:
+    bare = replace(timeline, evidence=(), estimates=())
+    assert ">pages</text>" in timeline_svg(timeline)
+    assert ">pages</text>" not in timeline_svg(bare)
+    assert "The newest evidence of decay is at 10% of what pages." in timeline_alt(timeline)
+    alarmed = replace(
+        timeline,
+        evidence=tuple(
+            EvidencePoint(window=point.window, version=1, share=300.0, alarmed=True)
+            for point in timeline.points
+        ),
+    )
+    assert "The evidence of decay has paged; it lasts in 100 windows." in timeline_alt(alarmed)
+    assert "NaN" not in timeline_svg(alarmed)
+
+
+def test_an_estimate_is_dashed_and_dotted_where_it_is_not_trusted(
+    model_view: ModelView, timeline: Timeline
+) -> None:
+    drawn = timeline_svg(timeline)
+    assert 'stroke-dasharray="1,4"' in drawn
+    trusted = replace(
+        timeline, estimates=tuple(replace(point, trusted=True) for point in timeline.estimates)
+    )
+    assert 'stroke-dasharray="1,4"' not in timeline_svg(trusted)
+    assert "not trusted: it missed too often" in pages.model(model_view, HERE)
+    view = replace(model_view, timeline=replace(timeline, estimates=()))
+    assert "estimated without labels" not in pages.model(view, HERE)
+
+
+def test_segments_that_stand_out_say_why(model_view: ModelView) -> None:
+    html = pages.model(model_view, HERE)
+    assert "carrier=&lt;script&gt;alert(" in html
+    assert "PSI 0.31" in html
+    assert "3 quieter segments are not shown." in html
+    assert 'id="segments"' not in pages.model(replace(model_view, segments=None), HERE)
+
+
+def test_a_window_says_what_its_columns_were_compared_with(model_view: ModelView) -> None:
+    html = pages.model(model_view, HERE)
+    assert "Compared with 28 windows of 28d up to 2013-08-31 04:00." in html
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [
+        (WatchView(ok=True, seconds=20.4), "on their way; last checked 20 s ago."),
+        (
+            WatchView(ok=False, findings=("INC-0001 has not arrived",), seconds=3.0),
+            "INC-0001 has not arrived; last checked 3 s ago.",
+        ),
+        (WatchView(ok=False), "No worker has checked yet whether its pages arrive."),
+    ],
+)
+def test_the_front_page_says_whether_the_watch_is_kept(
+    models_view: ModelsView, watch: WatchView, said: str
+) -> None:
+    assert said in pages.models(replace(models_view, watch=watch), HERE)
+
+
+def test_rules_show_how_useful_their_incidents_were(incidents_view: IncidentsView) -> None:
+    html = pages.incidents(incidents_view, HERE)
+    assert re.search(r"2 of 14\s+<span class=\"under\">4.0 % to 40.0 %", html)
+    assert "open at 3 of 4" in html
+    assert "keeps 2 that were useful, drops 9" in html
+    assert "How useful they were" not in pages.incidents(replace(incidents_view, rules=()), HERE)
