@@ -18,6 +18,7 @@ from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
 from monitor.performance.table import metrics_of
+from monitor.period import cycles_of, note_on
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column, top_values
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
@@ -67,6 +68,8 @@ class Reference:
         kept elsewhere.
     sample
         Some of its rows, where they were in memory; once stored, it is kept elsewhere.
+    note
+        How the windows do not fit the cycles of its rows; None when they do, and once stored.
     id
         None until it is stored.
     """
@@ -84,6 +87,7 @@ class Reference:
     past: Past | None = None
     budget: Budget | None = None
     sample: Sample | None = None
+    note: str | None = None
     kind: str = "fixed"
     id: int | None = None
 
@@ -206,7 +210,17 @@ def reference_of(
         estimator=fit_estimator(
             rows, bins, whole, [profile for _, profile in windows], scored=scored
         ),
+        note=_note(tiles, settings),
     )
+
+
+def _note(tiles: Mapping[datetime, Profile], settings: ModelSettings) -> str | None:
+    # Windows of so many rows fit no cycle, and are not meant to.
+    if settings.windows.rows is not None:
+        return None
+    spanned = max(tiles) - min(tiles) + settings.windows.tile
+    cycles = cycles_of(tiles, settings.windows.timezone)
+    return note_on(cycles, settings.windows.size, spanned)
 
 
 def _widen(

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import structlog
 from sqlalchemy.orm import Session
 
 from monitor.reference import Reference, fit_reference
@@ -17,6 +18,8 @@ from watchkeeper.model_settings import ModelSettings
 from watchkeeper.registry.artifacts import Artifacts
 from watchkeeper.registry.model import ModelVersion
 from watchkeeper.registry.repository import ModelVersions
+
+log = structlog.get_logger(__name__)
 
 #: Stores the reference of a version, in the session of the caller.
 StoreReference = Callable[[Session, ModelVersion, Reference], None]
@@ -62,6 +65,8 @@ def prepare(
         y_true=held_out.label,
         seen=fitted.seen,
     )
+    if reference.note is not None:
+        log.info("reference_note", model=settings.model, note=reference.note)
     return Candidate(
         fitted=fitted, artifact_sha256=artifacts.put(fitted.artifact), reference=reference
     )

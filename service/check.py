@@ -52,7 +52,27 @@ def project_notes(home: Path, environ: Mapping[str, str]) -> list[ConfigurationE
         with suppress(ConfigurationError):
             settings, document = load_model(path, environ), read_document(path)
             notes.extend(document.error(note, place) for place, note in settings.notes())
+            note = _period_note(settings, home)
+            if note is not None:
+                notes.append(document.error(note, ("windows", "size")))
     return notes
+
+
+def _period_note(settings: ModelSettings, home: Path) -> str | None:
+    """Say how the windows do not fit the hours at which the training table has rows."""
+    data = None if settings.retrain is None else settings.retrain.data
+    if data is None or settings.windows.rows is not None or not (home / data).is_file():
+        return None
+    # DuckDB takes a while to import, and few projects get here.
+    from monitor.period import find_cycles, note_on  # noqa: PLC0415
+    from monitor.volumes import HOUR, rows_by_hour  # noqa: PLC0415
+
+    volumes = rows_by_hour(home / data, settings.timestamp)
+    if not volumes:
+        return None
+    cycles = find_cycles(list(volumes), [list(volumes.values())], settings.windows.timezone)
+    spanned = max(volumes) - min(volumes) + HOUR
+    return note_on(cycles, settings.windows.size, spanned)
 
 
 def refuse_unowned(home: Path, settings: Settings, environ: Mapping[str, str]) -> None:

@@ -221,4 +221,5 @@ def _reference_of(subject: _Subject) -> BacktestReference:
         rows=reference.profile.rows,
         labels=reference.profile.labels,
         level=reference.level(subject.settings.tolerance.metric),
+        note=reference.note,
     )
