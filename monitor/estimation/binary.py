@@ -20,6 +20,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+#: Where most models change the predicted class.
+_CUT = 0.5
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
     """What the labels of a window are expected to be.
@@ -119,7 +123,7 @@ class BinaryEstimator:
 def fit_binary(outcomes: Outcomes) -> BinaryEstimator | None:
     """Fit the estimator on the labelled rows of a reference; None where there are too few."""
     negatives, positives = outcomes.scored()
-    calibration = fit_calibration(midpoints(), negatives, positives)
+    calibration = fit_calibration(midpoints(), negatives, positives, cut=_CUT)
     if calibration is None:
         return None
     log_hit, log_miss = _losses()

@@ -22,6 +22,7 @@ REACH = 0.5
 _RIDGE = 1e-3
 _STEPS = 50
 _FLAT = 30.0
+_GROUPS = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,8 @@ class Calibration:
         Stretches of logits ``(low, high)`` in which the reference had scores.
     labels
         Labelled rows behind it.
+    cut
+        Logit at which the curve may jump, where the predicted class changes; None for no jump.
 
     Examples
     --------
@@ -61,10 +64,12 @@ class Calibration:
     covariance: Floats
     support: tuple[tuple[float, float], ...]
     labels: int
+    cut: float | None = None
 
     def design(self, scores: Floats) -> Floats:
         """Return the standardised basis at each score, shape ``(n, k)``."""
-        return (_basis(_logit(scores), self.knots) - self.location) / self.scale
+        basis = _basis(_logit(scores), self.knots, self.cut)
+        return (basis - self.location) / self.scale
 
     def probability(self, scores: Floats) -> Floats:
         """Return the calibrated probability of each score."""
@@ -87,6 +92,7 @@ class Calibration:
             "covariance": self.covariance.tolist(),
             "support": [list(stretch) for stretch in self.support],
             "labels": self.labels,
+            "cut": self.cut,
         }
 
     @classmethod
@@ -97,19 +103,27 @@ class Calibration:
             knots=tuple(data["knots"]),
             support=tuple((low, high) for low, high in data["support"]),
             labels=data["labels"],
+            cut=data.get("cut"),
             **{name: np.array(data[name], dtype=np.float64) for name in arrays},
         )
 
 
 def fit_calibration(
-    scores: Floats, negatives: Integers, positives: Integers, *, minimum: int = MINIMUM
+    scores: Floats,
+    negatives: Integers,
+    positives: Integers,
+    *,
+    minimum: int = MINIMUM,
+    cut: float | None = None,
 ) -> Calibration | None:
     """Fit the map on counts of labelled rows by score; None where there are too few.
 
     Logistic regression on a restricted cubic spline of the logit of the score (Harrell 2015,
     section 2.4.5), with more knots the more labels there are. Against isotonic regression, which
     overstates how well scores rank (an AUC by 0.03 with 300 labels, by 0.007 with 5,000), it is
-    nearly free of bias, and its covariance says how uncertain it is itself.
+    nearly free of bias, and its covariance says how uncertain it is itself. Where the curve does
+    not fit, groups of rows scatter around it more than chance allows, and the covariance grows by
+    as much (Pearson's statistic over its degrees of freedom).
 
     Parameters
     ----------
@@ -119,6 +133,9 @@ def fit_calibration(
         Labelled rows of the reference in each bin.
     minimum
         Labels of either kind that are enough.
+    cut
+        Score from which on the positive class is predicted: accuracy, precision and recall hang on
+        the two sides of it, so the curve may jump there.
 
     References
     ----------
@@ -131,7 +148,10 @@ def fit_calibration(
     used = rows > 0
     at, weight = _logit(scores[used]), rows[used]
     knots = _knots(at, weight, fewest)
-    basis = _basis(at, knots)
+    jump = None if cut is None else float(_logit(np.array([cut]))[0])
+    if jump is not None and not at[0] < jump <= at[-1]:
+        jump = None
+    basis = _basis(at, knots, jump)
     location = np.average(basis, axis=0, weights=weight)
     scale = np.sqrt(np.average((basis - location) ** 2, axis=0, weights=weight))
     location[0], scale[0] = 0.0, 1.0
@@ -145,6 +165,7 @@ def fit_calibration(
         covariance=covariance,
         support=_support(at),
         labels=int(rows.sum()),
+        cut=jump,
     )
 
 
@@ -165,9 +186,11 @@ def _knots(at: Floats, weight: Integers, fewest: int) -> tuple[float, ...]:
     return tuple(np.unique(at[np.minimum(places, len(at) - 1)]).tolist())
 
 
-def _basis(at: Floats, knots: tuple[float, ...]) -> Floats:
-    """Return one, the logit, and the curves that are straight beyond the outer knots."""
+def _basis(at: Floats, knots: tuple[float, ...], cut: float | None) -> Floats:
+    """Return one, the logit, the jump, and curves that are straight beyond the outer knots."""
     columns = [np.ones_like(at), at]
+    if cut is not None:
+        columns.append((at >= cut).astype(np.float64))
     if len(knots) >= 3:
         before, last = knots[-2], knots[-1]
         unit = (last - knots[0]) ** 2
@@ -198,7 +221,22 @@ def _fit(basis: Floats, weight: Integers, positives: Integers) -> tuple[Floats, 
         found = found + step
         if float(np.abs(step).max()) < 1e-9:
             break
-    return found, np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
+    covariance = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=np.float64)
+    return found, covariance * _misfit(weight, positives, _expit(basis @ found), len(found))
+
+
+def _misfit(weight: Integers, positives: Integers, chance: Floats, parameters: int) -> float:
+    """Return by how much groups of equal size scatter more around the curve than chance allows."""
+    upto = np.cumsum(weight)
+    group = np.minimum((upto - weight / 2) * _GROUPS / upto[-1], _GROUPS - 1).astype(np.int64)
+    seen = np.bincount(group, weights=positives, minlength=_GROUPS)
+    expected = np.bincount(group, weights=weight * chance, minlength=_GROUPS)
+    variance = np.bincount(group, weights=weight * chance * (1 - chance), minlength=_GROUPS)
+    # Few expected labels of either kind in a group make its square no chi-square at all.
+    used = variance >= 1
+    squares = (seen - expected)[used] ** 2 / variance[used]
+    free = int(used.sum()) - parameters
+    return max(1.0, float(squares.sum()) / free) if free > 0 else 1.0
 
 
 def _support(at: Floats) -> tuple[tuple[float, float], ...]:

@@ -41,9 +41,9 @@ class LossEstimator:
         """Estimate MAE, RMSE and MAPE of a window from the predictions of all its rows.
 
         The expected loss of a row is the mean loss of the reference where predictions were alike;
-        the variance is that of the losses themselves and of these means. The expected loss as a
-        function of the features, too, is direct loss estimation as NannyML has it: the version on
-        a sample of rows is ``loss_model``. R² has none, for it needs the variance of the labels.
+        the variance is that of the losses themselves and of these means. Rows that are harder
+        than others of the same prediction are not told apart. R² has no estimate, for it needs
+        the variance of the labels.
 
         Parameters
         ----------
