@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.detection.past import MINIMUM_UNITS
 from monitor.performance.blocks import MINIMUM_DAYS
 from watchkeeper.window import DAY, Window, window_at
 
@@ -47,9 +48,10 @@ def pieces_of_reference(
 ) -> list[Piece]:
     """Return the pieces of a reference: local days or windows, whichever is shorter.
 
-    A reference of few days is cut into tiles, since its intervals go by them.
+    A reference of few days is cut into tiles, since its intervals go by them, and so that the
+    detector of decay has parts enough to learn from.
     """
-    if len(_by_day(tiles, zone)) < MINIMUM_DAYS:
+    if len(_by_day(tiles, zone)) < max(MINIMUM_DAYS, MINIMUM_UNITS):
         parts: Iterable[tuple[datetime, ...]] = [(tile,) for tile in tiles]
     elif size >= DAY:
         parts = _by_day(tiles, zone)
