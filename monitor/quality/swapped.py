@@ -38,8 +38,16 @@ def swapped(whole: Whole) -> list[Finding]:
         if crossed <= min(own / 2, _NEAR) and _resembles(one, other) and _resembles(other, one):
             name, second = one.current.name, other.current.name
             reason = f"the values of {name!r} and {second!r} have changed places"
-            status = CheckStatus.CRITICAL
-            findings.append(found("swapped", status, reason, rows=one.current.values, column=name))
+            findings += [
+                found(
+                    "swapped",
+                    CheckStatus.CRITICAL,
+                    reason,
+                    rows=pair.current.values,
+                    column=pair.current.name,
+                )
+                for pair in (one, other)
+            ]
     return findings
 
 
