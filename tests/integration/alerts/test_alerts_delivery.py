@@ -83,7 +83,7 @@ def test_a_message_arrives_and_its_place_is_kept(
     (root,) = flights.deliveries()
     (message,) = slack.messages(CHANNEL)
     assert (root.state, root.channel_id, root.ts) == ("sent", CHANNEL, message["ts"])
-    assert message["text"].startswith("🔴 PAGE flights: ROC AUC 0.710, below the limit 0.730.")
+    assert message["text"].startswith("🟠 TICKET flights: ROC AUC 0.710, below the limit 0.730.")
     assert worker().run_once() == 0
 
 
