@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from drawings import distances, estimation, performance, quality, windows
+from drawings import attribution, distances, estimation, performance, quality, windows
 from drawings.picture import Picture
 
 ALL: Mapping[str, Callable[[], Picture]] = {
@@ -18,5 +18,6 @@ ALL: Mapping[str, Callable[[], Picture]] = {
     "nulls": quality.nulls,
     "units": quality.units,
     "estimate": estimation.estimate,
+    "shift": attribution.shift,
     "many-columns": distances.many_columns,
 }
