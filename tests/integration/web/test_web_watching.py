@@ -1,0 +1,140 @@
+"""The pages read what the detector, the estimator, segments and the auditor have stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from alerts.audit import Auditor
+from alerts.rows import IncidentRow
+from monitor.decay_watch import DecayWatch
+from monitor.model import CheckStatus, EvaluatedWindow
+from monitor.reference_store import References
+from monitor.repository import MeasurementRow, Measurements
+from reports.model import Filter
+from reports.query import Reader
+from service.web.context import Web
+from watchkeeper.database import read, write
+
+
+@pytest.fixture
+def watched(engine: Engine, story: Any) -> None:
+    """Spend every window of the first version on the detector, as the worker would have."""
+    told = story.history()
+    with write(engine) as session:
+        reference = References(session).find("flights", 1)
+        assert reference is not None
+        settings = story.SETTINGS
+        watch = DecayWatch(session=session, settings=settings, reference=reference)
+        for evaluated, tiles in told.windows:
+            if evaluated.version == 1:
+                found = watch.take_in(evaluated, [tile.outcomes for tile in tiles.values()])
+                assert found is not None
+                _store(session, evaluated, found)
+
+
+def _store(session: Any, evaluated: EvaluatedWindow, found: Any) -> None:
+    whole = EvaluatedWindow(
+        model=evaluated.model,
+        version=evaluated.version,
+        window=evaluated.window,
+        rows=evaluated.rows,
+        labels=evaluated.labels,
+        labels_mature=evaluated.labels_mature,
+        evaluated_at=evaluated.evaluated_at,
+        results=(*evaluated.results, found),
+    )
+    Measurements(session).replace(whole, first=True)
+
+
+def test_the_evidence_rises_where_the_model_decays(web: Web, watched: None, story: Any) -> None:
+    with web.reader() as reader:
+        timeline = reader.model("flights").timeline
+    assert timeline is not None
+    shares = {
+        (point.window.start - story.FIRST) // story.DAY: point.share for point in timeline.evidence
+    }
+    assert len(shares) == story.DECAYED.stop
+    assert max(shares[day] for day in range(story.DECAYED.start)) < 1
+    assert shares[story.DECAYED.stop - 1] > 1
+    assert timeline.evidence[-1].alarmed
+
+
+def test_estimates_stand_beside_what_was_measured(web: Web) -> None:
+    with web.reader() as reader:
+        timeline = reader.model("flights").timeline
+    assert timeline is not None
+    assert len(timeline.estimates) == len(timeline.points)
+    assert all(0.5 < point.value < 0.9 for point in timeline.estimates)
+
+
+def test_the_budget_is_that_of_the_settings_of_now(engine: Engine, web: Web, story: Any) -> None:
+    with web.reader() as reader:
+        known = reader.model("flights").budget
+    assert known is not None
+    assert known.allowed == "1 page a quarter"
+    assert known.sentence.startswith("0 pages in 12 days")
+    assert known.doubt == "the reference of 12 days is too short to show it"
+
+    more = story.SETTINGS.alarm_budget.model_copy(update={"pages": 4})
+    settings = story.SETTINGS.model_copy(update={"alarm_budget": more})
+    with read(engine) as session:
+        other = Reader(session, {"flights": settings}, now=web.clock.now()).model("flights").budget
+    assert other is not None
+    assert (other.allowed, other.sentence) == ("4 pages a quarter", "")
+    assert other.doubt == "it was not tried on the reference yet"
+
+
+def test_segments_are_those_of_the_newest_judged_window(
+    engine: Engine, web: Web, story: Any
+) -> None:
+    row = MeasurementRow
+    with write(engine) as session:
+        whole = session.scalars(
+            select(row).where(row.metric == "roc_auc", row.column_name == "", row.segment == "")
+        ).all()
+        for each in whole:
+            copied = {column.name: getattr(each, column.name) for column in row.__table__.columns}
+            for name in ("carrier=AA", f"carrier={story.HOSTILE}"):
+                session.add(row(**{**copied, "segment": name, "status": CheckStatus.OK}))
+        newest = max(each.window_start for each in whole)
+        session.flush()
+        session.execute(
+            update(row)
+            .where(row.segment != "", row.window_start == newest)
+            .values(status=CheckStatus.INSUFFICIENT_DATA)
+        )
+    with web.reader() as reader:
+        found = reader.model("flights").segments
+    assert found is not None
+    assert found.window.start < newest
+    assert [segment.name for segment in found.rows] == [f"carrier={story.HOSTILE}", "carrier=AA"]
+    assert len(found.rows[0].trend) == len(whole)
+
+
+def test_the_front_page_repeats_what_the_auditor_found(engine: Engine, web: Web) -> None:
+    with web.reader() as reader:
+        never = reader.models().watch
+    assert never is not None
+    assert never.seconds is None
+    Auditor(engine, checks=(), heartbeat=None, owner="here").run_once()
+    with web.reader() as reader:
+        now = reader.models().watch
+    assert now is not None
+    assert now.seconds is not None
+    assert now.seconds < 60
+
+
+def test_verdicts_are_counted_by_rule_on_the_list_of_past_incidents(
+    engine: Engine, web: Web
+) -> None:
+    with write(engine) as session:
+        session.execute(update(IncidentRow).values(verdict="useful"))
+    with web.reader() as reader:
+        assert reader.incidents(state=Filter.OPEN).rules == ()
+        rules = reader.incidents(state=Filter.ALL).rules
+        assert reader.incidents(state=Filter.ALL, model="churn").rules == ()
+    assert {rule.model for rule in rules} == {"flights"}
+    assert all(rule.useful == rule.judged > 0 for rule in rules)
