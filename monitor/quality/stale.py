@@ -32,7 +32,7 @@ def stale(pair: Pair) -> Finding | None:
     enough = current.values >= max(SOME, _PART_OF_USUAL * usual_values)
     if not enough:
         return _finding(pair, CheckStatus.INSUFFICIENT_DATA, "too few values")
-    if not is_constant(current) or pair.usual.constant:
+    if not is_constant(current) or pair.usual.constant or habit.constant_windows:
         return _finding(pair, CheckStatus.OK, f"{current.values} values, not all the same")
     only = int(current.counts.argmax())
     share = float(pair.reference.counts[only]) / max(pair.reference.values, 1)

@@ -106,16 +106,16 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
         return None
     low, high = bins.minimum or 0.0, bins.maximum or 0.0
     width = (high - low) or max(abs(high), 1.0)
-    again = odd and _is_even_again(conversion, shown, pair)
+    even = _is_even_again(conversion, shown, pair)
+    if bins.decimals is not None and bins.decimals < MANY and not even:
+        return None
+    again = odd and even
     room = width * (_ROOM_WITH_DECIMALS if again else _ROOM)
     ends = conversion.undo(np.array([current.minimum, current.maximum], dtype=np.float64))
     if ends.min() < low - room or ends.max() > high + room:
         return None
     undone = float(conversion.undo(np.array([mean]))[0])
     if not again:
-        whole = float(conversion.factor).is_integer()
-        if bins.decimals is not None and bins.decimals < MANY and not odd and not whole:
-            return None
         if conversion.is_near_one and abs(conversion.offset) < _OFFSET * width:
             return None
         at_least, at_most = _means(pair)

@@ -23,6 +23,8 @@ _RARE = 0.001
 _SETTLED = 0.25
 #: Values of a window that say where its level is.
 _FEWEST_VALUES = 10
+#: With so many times the variance between windows of that within them a column moves slowly.
+_SLOW = 4
 #: Values that cannot all be the same by accident.
 SOME = 12
 
@@ -254,7 +256,7 @@ def _is_slow(windows: Sequence[ColumnProfile]) -> bool:
     between = float(np.var([w.mean or 0.0 for w in known]))
     within = float(np.mean([(w.deviation or 0.0) ** 2 for w in known]))
     # A column that never moves at all may be an index that moves next month.
-    return between + within == 0 or between > 9 * within
+    return between + within == 0 or between > _SLOW * within
 
 
 def _copies(windows: Sequence[Profile], whole: Profile) -> float:
