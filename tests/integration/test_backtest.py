@@ -34,14 +34,15 @@ tolerance: {metric: roc_auc, drop: 0.1}
 
 def scored(*, days: int, broken_from: int | None = None) -> pd.DataFrame:
     """Cut flights of June, with scores that know their labels in part until they are broken."""
-    frame = pd.read_parquet(FLIGHTS, columns=["timestamp", *FEATURES, "late"])
-    frame = frame[frame.timestamp < frame.timestamp.min() + pd.Timedelta(days=days)].iloc[::4]
+    frame: pd.DataFrame = pd.read_parquet(FLIGHTS, columns=["timestamp", *FEATURES, "late"])
+    frame = frame[frame.timestamp < frame.timestamp.min() + pd.Timedelta(days=days)].iloc[::4].copy()
     rng = np.random.default_rng(3)
     signal_ = np.where(frame.late == 1, 1.1, 0.0) + rng.normal(0, 1, len(frame))
     if broken_from is not None:
         late = frame.timestamp >= frame.timestamp.min() + pd.Timedelta(days=broken_from)
         signal_ = np.where(late, rng.normal(0, 1, len(frame)), signal_)
-    return frame.assign(y_pred_proba=1 / (1 + np.exp(1.5 - signal_)))
+    frame["y_pred_proba"] = 1 / (1 + np.exp(1.5 - signal_))
+    return frame
 
 
 @pytest.fixture(scope="module")
