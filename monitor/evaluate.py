@@ -8,6 +8,7 @@ from datetime import datetime
 from monitor.decay import check_performance
 from monitor.drift import check_drift
 from monitor.drift_reference import DriftReference, fixed
+from monitor.early_labels import check_early_labels
 from monitor.estimate import check_estimate
 from monitor.estimation.trust import Checked
 from monitor.model import CheckResult, EvaluatedWindow
@@ -78,6 +79,7 @@ def evaluate_window(
         results += check_estimate(
             subject, profile, reference, settings.tolerance, estimates_before, mature=mature
         )
+        results += check_early_labels(subject, profile)
         results += check_quality(subject, profile, reference, tiles)
         results += check_drift(subject, profile, drift_reference or fixed(reference))
         results += check_segments(

@@ -20,6 +20,7 @@ from monitor.profiles.model import Profile
 from monitor.reference import Reference, fit_reference, profile_frame
 from monitor.subject import Subject
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
+from watchkeeper.tolerance import Tolerance
 from watchkeeper.window import Window
 
 from .conftest import SETTINGS, START, Evaluate, arguments, flights
@@ -157,8 +158,9 @@ def test_a_reference_of_every_task_has_an_estimator(task: Task) -> None:
         task=task,
         classes=classes,
     )
-    scores = None
+    scores, tolerance = None, Tolerance(metric="mae", rise="5%")  # type: ignore[arg-type]
     if task is Task.MULTICLASS:
+        tolerance = Tolerance(metric="accuracy", drop="5%")  # type: ignore[arg-type]
         scores = rng.dirichlet([1, 1, 1], len(frame))
         said: object = np.array(classes)[scores.argmax(axis=1)]
         truth: object = np.array(classes)[rng.integers(0, 3, len(frame))]
@@ -168,7 +170,7 @@ def test_a_reference_of_every_task_has_an_estimator(task: Task) -> None:
     fitted = fit_reference(
         frame,
         schema=schema,
-        settings=SETTINGS,
+        settings=SETTINGS.model_copy(update={"task": task, "tolerance": tolerance}),
         timestamps=frame.timestamp,
         y_pred=said,
         y_pred_proba=scores,
