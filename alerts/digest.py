@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from alerts.rows import DigestRow
 from alerts.verdicts import told
 from alerts.wording import listed, moment, span
 from monitor.repository import WindowRow
+from watchkeeper.database import read, write
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.team_settings import Team
 
@@ -47,7 +48,7 @@ def due_day(team: Team, now: datetime) -> date | None:
 
 
 def order_digests(
-    session: Session, models: Mapping[str, ModelSettings], routing: Routing, *, now: datetime
+    engine: Engine, models: Mapping[str, ModelSettings], routing: Routing, *, now: datetime
 ) -> list[Digest]:
     """Order the digests that are due and return those that have something to say.
 
@@ -62,30 +63,17 @@ def order_digests(
     ordered = []
     for name, team in routing.teams.items():
         day = due_day(team, now)
-        if day is None or not _begin(session, name, day, now):
+        if day is None:
             continue
-        digest = gather(session, name, team, models, day=day, now=now)
-        if digest is None:
-            continue
-        row = session.scalars(
-            select(DigestRow).where(DigestRow.team == name, DigestRow.day == day)
-        ).one()
-        row.content = digest.to_dict()
-        Outbox(session).enqueue_digest(
-            row.id, _destinations(team), key=f"digest {name} {day}", at=now
-        )
-        ordered.append(digest)
+        # Read without a lock: what people judged is tried on many windows.
+        with read(engine) as session:
+            if _is_looked_at(session, name, day):
+                continue
+            digest = gather(session, name, team, models, day=day, now=now)
+        with write(engine) as session:
+            if _order(session, name, team, digest, day=day, now=now) and digest is not None:
+                ordered.append(digest)
     return ordered
-
-
-def any_due(session: Session, routing: Routing, *, now: datetime) -> bool:
-    """Tell whether a digest is due that nobody has looked at; takes no lock."""
-    for name, team in routing.teams.items():
-        day = due_day(team, now)
-        known = select(DigestRow.id).where(DigestRow.team == name, DigestRow.day == day)
-        if day is not None and session.scalars(known).first() is None:
-            return True
-    return False
 
 
 def gather(
@@ -124,13 +112,27 @@ def gather(
     )
 
 
-def _begin(session: Session, team: str, day: date, now: datetime) -> bool:
-    """Take a team's day; False when it was taken before."""
+def _is_looked_at(session: Session, team: str, day: date) -> bool:
+    known = select(DigestRow.id).where(DigestRow.team == team, DigestRow.day == day)
+    return session.scalars(known).first() is not None
+
+
+def _order(
+    session: Session, name: str, team: Team, digest: Digest | None, *, day: date, now: datetime
+) -> bool:
+    """Take a team's day and order its digest; False when another worker was faster."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(DigestRow).values(team=team, day=day, at=now, content=None)
+    content = None if digest is None else digest.to_dict()
+    statement = insert(DigestRow).values(team=name, day=day, at=now, content=content)
     mine = statement.on_conflict_do_nothing().returning(DigestRow.id)
-    return session.execute(mine).first() is not None
+    number = session.scalars(mine).first()
+    if number is None:
+        return False
+    if digest is not None:
+        key = f"digest {name} {day}"
+        Outbox(session).enqueue_digest(number, _destinations(team), key=key, at=now)
+    return True
 
 
 def _destinations(team: Team) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from watchkeeper.model_settings import ModelSettings
 #: Families whose incidents follow ``alerts.fire`` and ``alerts.of``.
 _SET = (Family.PERFORMANCE, Family.INPUT_DRIFT, Family.OUTPUT_DRIFT)
 #: The newest judged incidents of a rule that a change is tried on.
-_NEWEST = 50
+_NEWEST = 30
 _WINDOWS_BEFORE = 8
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from alerts.calendars import refresh
-from alerts.digest import any_due, order_digests
+from alerts.digest import order_digests
 from alerts.explanations import tell_explanation
 from alerts.notes import mitigation_failed, mitigation_started, note, open_incidents
 from alerts.observe import observe, promoted
@@ -26,7 +26,7 @@ from retrain.decide import consider
 from retrain.model import Action, RetrainDecision, RetrainRun, RunState
 from service.schedule import EVALUATE, materialise_due
 from watchkeeper.clock import Clock
-from watchkeeper.database import read, write
+from watchkeeper.database import write
 from watchkeeper.jobs.model import Claim
 from watchkeeper.jobs.repository import JobRuns
 from watchkeeper.jobs.run import run_claimed
@@ -69,11 +69,7 @@ class Worker:
     def _tell_teams(self, now: datetime) -> None:
         """Fetch the calendars of duties, and order the digests of teams whose morning it is."""
         refresh(self.engine, self.routing.teams, now)
-        with read(self.engine) as session:
-            due = any_due(session, self.routing, now=now)
-        if due:
-            with write(self.engine) as session:
-                order_digests(session, self.models, self.routing, now=now)
+        order_digests(self.engine, self.models, self.routing, now=now)
 
     def _evaluate(self, claim: Claim, lost: threading.Event) -> None:
         settings = self.models.get(claim.schedule_id.removeprefix(EVALUATE))
