@@ -191,6 +191,7 @@ def _environment() -> Environment:
         "segment_spark": _segment_spark,
         # Drawn by our own code, which escapes every name that it writes.
         "heat": lambda row, strip, zone: Markup(charts.strip_svg(row, strip, zone)),  # noqa: S704
+        "contribution": lambda bar, bars: Markup(charts.contribution_svg(bar, bars)),  # noqa: S704
         "forest": lambda found: Markup(charts.forest_svg(found)),  # noqa: S704
         "histogram": lambda card: Markup(  # noqa: S704
             charts.histogram_svg(card.distribution, name=card.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.model.attribution import AttributionView, Bar
 from reports.model.drift import (
     Distribution,
     DriftCell,
@@ -49,7 +50,9 @@ from reports.model.verdicts import RuleRow, RulesView
 from reports.model.watch import WatchView
 
 __all__ = [
+    "AttributionView",
     "AuditEntry",
+    "Bar",
     "BudgetView",
     "DeliveryRow",
     "DeploymentMark",

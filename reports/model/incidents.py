@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.model import Family
+from reports.model.attribution import AttributionView
 from reports.model.drift import Finding
 from reports.model.paging import Paging
 from reports.model.performance import Timeline
@@ -104,3 +105,4 @@ class IncidentView:
     runs: tuple[RunRow, ...] = ()
     reopened: int = 0
     revision: int | None = None
+    attribution: AttributionView | None = None

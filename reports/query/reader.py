@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from alerts.rows import IncidentRow as StoredIncident
+from monitor.model import Family
 from reports.model import (
     Filter,
     IncidentsView,
@@ -21,7 +22,16 @@ from reports.model import (
     RunView,
     WindowsView,
 )
-from reports.query import fleet, incidents, one_model, performance, runs, verdicts, versions
+from reports.query import (
+    attribution,
+    fleet,
+    incidents,
+    one_model,
+    performance,
+    runs,
+    verdicts,
+    versions,
+)
 from watchkeeper.errors import NotFoundError
 from watchkeeper.model_settings import ModelSettings
 
@@ -161,6 +171,14 @@ class Reader:
             ),
             reopened=stored.reopen_count,
             revision=stored.revision,
+            attribution=attribution.behind(
+                self._session,
+                row.model,
+                start=stored.started_at,
+                end=row.resolved_at or self._now,
+            )
+            if row.family is Family.PERFORMANCE
+            else None,
         )
 
     def runs(

@@ -9,8 +9,10 @@ from sqlalchemy import Engine, select, update
 
 from alerts.audit import Auditor
 from alerts.rows import IncidentRow
+from monitor.attribution.model import Attribution, ColumnRank, Part, ShiftSplit
+from monitor.attribution_store import Attributions
 from monitor.decay_watch import DecayWatch
-from monitor.model import CheckStatus, EvaluatedWindow
+from monitor.model import CheckStatus, EvaluatedWindow, Family
 from monitor.reference_store import References
 from monitor.repository import MeasurementRow, Measurements
 from reports.model import Filter
@@ -138,3 +140,38 @@ def test_verdicts_are_counted_by_rule_on_the_list_of_past_incidents(
         assert reader.incidents(state=Filter.ALL, model="churn").rules == ()
     assert {rule.model for rule in rules} == {"flights"}
     assert all(rule.useful == rule.judged > 0 for rule in rules)
+
+
+def test_an_incident_of_performance_shows_the_newest_attribution(
+    engine: Engine, web: Web, story: Any
+) -> None:
+    part = Part(value=0.2, lower=0.1, upper=0.3)
+    shift = ShiftSplit(shared_x=part, y_given_x=part, unseen_x=part, overlap=0.9, domain_auc=0.6)
+    found = Attribution(
+        loss="log_loss",
+        reference=0.4,
+        current=1.0,
+        n_reference=900,
+        n_current=400,
+        of_reference=900,
+        of_current=400,
+        segments=(),
+        columns=(ColumnRank(column="visib", importance=0.1, drift=0.2, score=0.3),),
+        shift=shift,
+    )
+    row = IncidentRow
+    with write(engine) as session:
+        incident = session.scalars(select(row).where(row.family == Family.PERFORMANCE)).first()
+        assert incident is not None
+        number = incident.id
+        for day in story.DECAYED:
+            window = story.history().windows[day][0].window
+            Attributions(session).save("flights", 1, window, found, revision=0, at=window.end)
+        last = window
+    with web.reader() as reader:
+        why = reader.incident(number).attribution
+    assert why is not None
+    assert why.window == last
+    assert "The mean log loss rose from 0.4 to 1" in why.sentence
+    assert [bar.name for bar in why.columns] == ["visib"]
+    assert sum(bar.value for bar in why.kinds) == pytest.approx(why.change)

@@ -12,7 +12,9 @@ import pytest
 
 from monitor.model import CheckStatus, Family
 from reports.model import (
+    AttributionView,
     AuditEntry,
+    Bar,
     BudgetView,
     DeliveryRow,
     DeploymentMark,
@@ -562,6 +564,19 @@ def example_incident_view() -> IncidentView:
         timeline=example_timeline(),
         runs=example_runs()[:1],
         revision=7,
+        attribution=AttributionView(
+            window=day(93),
+            sentence=f"The mean log loss rose from 0.48 to 0.72. {HOSTILE} adds 58% of it.",
+            loss="log_loss",
+            change=0.24,
+            kinds=(
+                Bar(name="other labels for the same rows", value=0.26, lower=0.1, upper=0.4),
+                Bar(name="rows of kinds hardly seen before", value=-0.02, lower=-0.05, upper=0.01),
+            ),
+            segments=(Bar(name=f"carrier {HOSTILE}", value=0.14, note="20% of the rows"),),
+            columns=(Bar(name=HOSTILE, value=0.11), Bar(name="visibility", value=0.02)),
+            shared=(HOSTILE, "delays"),
+        ),
     )
 
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from reports import pages
-from reports.charts import timeline_alt, timeline_svg
+from reports.charts import contribution_svg, timeline_alt, timeline_svg
 from reports.model import (
+    Bar,
     BudgetView,
     EvidencePoint,
     IncidentsView,
+    IncidentView,
     ModelsView,
     ModelView,
     Timeline,
@@ -100,3 +102,22 @@ def test_rules_show_how_useful_their_incidents_were(incidents_view: IncidentsVie
     assert "open at 3 of 4" in html
     assert "keeps 2 that were useful, drops 9" in html
     assert "How useful they were" not in pages.incidents(replace(incidents_view, rules=()), HERE)
+
+
+def test_an_incident_says_where_its_loss_comes_from(incident_view: IncidentView) -> None:
+    html = pages.incident(incident_view, HERE)
+    assert "Where the loss comes from" in html
+    assert "other labels for the same rows adds +0.260, 95 % interval +0.100 to +0.400." in html
+    assert "<script>alert" not in html
+    assert 'href="/models/delays"' in html
+    bare = pages.incident(replace(incident_view, attribution=None), HERE)
+    assert "Where the loss comes from" not in bare
+
+
+def test_a_part_that_helps_reaches_to_the_other_side_of_zero() -> None:
+    bars = Bar(name="a", value=0.3), Bar(name="b", value=-0.1)
+    worse, better = (contribution_svg(bar, bars) for bar in bars)
+    assert 'class="worse" x="80.0"' in worse
+    assert 'class="better" x="0.0"' in better
+    nothing = Bar(name="c", value=0.0)
+    assert "NaN" not in contribution_svg(nothing, (nothing,))
