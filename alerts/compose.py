@@ -12,7 +12,7 @@ from alerts.block_kit import problems
 from alerts.channels.outcome import Parcel
 from alerts.digest_model import Digest, render_digest, tell_digest
 from alerts.message import Message, View, delayed, render, render_plain, render_reply
-from alerts.model import DeliveryKind, Incident, Severity
+from alerts.model import LIVE_STATES, DeliveryKind, Incident, Severity
 from alerts.outbox import Delivery
 from alerts.plan import Duty
 from alerts.repository import Incidents, SeriesStore
@@ -63,7 +63,7 @@ def compose(
     if kind is DeliveryKind.UPDATE and delivery.root_revision >= incident.standing.revision:
         return None
     roll = SeriesStore(session).roll_call(incident.id)
-    page = incident.severity is Severity.PAGE and delivery.kind is not DeliveryKind.UPDATE
+    page = incident.severity is Severity.PAGE and incident.state in LIVE_STATES
     view = View(
         incident=incident,
         members=[series.as_member() for series in roll.worst],

@@ -126,7 +126,9 @@ def _headline(incident: Incident) -> str:
 def _who(view: View) -> str:
     incident = view.incident
     owner = incident.owner
-    who = called(owner.slack) or words(owner.name, 80)
+    # Who is on call is called; whoever is not may sleep.
+    rests = view.duty is not None and bool(view.duty.slack)
+    who = words(owner.name, 80) if rests else called(owner.slack) or words(owner.name, 80)
     return (
         f"*Owner*  {who}, team {words(owner.team, 80)}{_on_call(view)}\n"
         f"*State*  {_standing(incident)}\n*Why you*  {words(owner.why, 200)}"

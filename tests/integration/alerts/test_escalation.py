@@ -261,6 +261,12 @@ def test_a_page_calls_who_is_on_duty_when_it_is_sent(routed: Any, slack: StandIn
 
     (root,) = slack.messages(PAGES)
     assert "*On call*  <@U0BOB>" in str(root["blocks"])
+    assert "U0ADA" not in str(root["blocks"])
+    routed.day(1, broken=routed.columns)
+    deliver(routed.engine, slack, on_duty=on_duty)
+    (root,) = slack.messages(PAGES)
+    assert root["edited"]
+    assert "*On call*  <@U0BOB>" in str(root["blocks"])
 
 
 def test_duties_that_cannot_be_read_do_not_hold_back_a_page(routed: Any, slack: StandIn) -> None:
