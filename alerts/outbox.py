@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Float, Select, and_, bindparam, exists, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
@@ -191,7 +192,8 @@ class Outbox:
         before everything else.
         """
         now = database_now(self._session)
-        row = self._session.scalars(_next(now, limits, transports)).first()
+        query = _next(limits, tuple(transports))
+        row = self._session.scalars(query, {"now": now}).first()
         if row is None:
             return None
         edit = row.kind == DeliveryKind.UPDATE
@@ -332,7 +334,10 @@ class Outbox:
         )
 
 
-def _next(now: float, limits: Limits, transports: Sequence[str]) -> Select[DeliveryRow]:
+# To put the query together takes as long as to ask it, and it is asked for every message.
+@cache
+def _next(limits: Limits, transports: tuple[str, ...]) -> Select[DeliveryRow]:
+    now = bindparam("now", type_=Float)
     earlier = aliased(DeliveryRow)
     channel = aliased(DestinationRow)
     workspace = aliased(DestinationRow)

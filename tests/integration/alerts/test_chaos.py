@@ -13,7 +13,8 @@ import pytest
 ASKED = json.loads(os.environ.get("WATCHKEEPER_CHAOS", "{}"))
 SEED = int(ASKED.get("seed", 7))
 SECONDS = float(ASKED.get("seconds", 40.0)) / 2
-MESSAGES = int(ASKED.get("messages", 0)) // 2
+#: A machine that has other things to do takes longer instead of proving less.
+MESSAGES = max(int(ASKED.get("messages", 0)) // 2, 100)
 
 
 @pytest.mark.crash
@@ -38,6 +39,6 @@ def test_chaos_loses_nothing_and_repeats_nothing(
     wrong = ("unfinished", "lost", "repeated", "strange", "misplaced", "stale", "notes_wrong")
     assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert set(found["states"]) <= {"sent", "superseded"}
-    assert found["messages"] >= max(MESSAGES, 100)
+    assert found["messages"] >= MESSAGES
     assert found["kills"] >= 3
     assert found["adopted"] > 0
