@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.attribution.columns import importances, rank
 from monitor.attribution.losses import Rows, loss_for
-from monitor.attribution.model import Attribution, SegmentChange, ShiftSplit
+from monitor.attribution.model import Attribution, JointDrift, SegmentChange, ShiftSplit
 from monitor.attribution.segments import changes, segments_of
 from monitor.attribution.shift import split
 from monitor.domain_classifier import domain_auc
@@ -30,6 +30,8 @@ MINIMUM_ROWS = 100
 _MOST_SEGMENTS = 12
 #: A segment stands out when its excess is at least so many standard errors.
 _STANDS_OUT = 2.0
+#: Columns that are named of those by which rows can be told apart.
+_MOST_COLUMNS = 5
 #: Features that the split into kinds of shift looks at, beside the prediction.
 _DECISIVE = 5
 
@@ -76,10 +78,24 @@ def explain(
         segments=tuple(_outstanding(segments)),
         columns=tuple(rank(encoded.names, weights, drift)),
         shift=shift,
+        joint=_joint(encoded),
     )
 
 
 _OUTPUTS = (PREDICTED, SCORE)
+
+
+def _joint(encoded: Encoded) -> JointDrift | None:
+    found = domain_auc(encoded)
+    if found is None:
+        return None
+    return JointDrift(
+        auc=found.auc,
+        lower=found.lower,
+        upper=found.upper,
+        p_value=found.p_value,
+        columns=found.importances[:_MOST_COLUMNS],
+    )
 
 
 def _decisive(encoded: Encoded, weights: Floats, sides: tuple[Rows, Rows], task: Task) -> Encoded:

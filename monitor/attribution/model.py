@@ -115,6 +115,25 @@ class SharedColumn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JointDrift:
+    """How well a classifier that sees all features tells the window from the reference.
+
+    Parameters
+    ----------
+    auc, lower, upper, p_value
+        Out-of-fold, with its 95 % interval; 0.5 is not at all.
+    columns
+        Those that it goes by, with the AUC that each is worth, the most important first.
+    """
+
+    auc: float
+    lower: float
+    upper: float
+    p_value: float
+    columns: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attribution:
     """Where the change of the mean loss of one window comes from.
 
@@ -128,7 +147,7 @@ class Attribution:
         Labelled rows that were compared, and of how many rows they are a sample.
     segments, columns
         The most important first.
-    shift
+    shift, joint
         None where there were too few rows for it.
     """
 
@@ -142,6 +161,7 @@ class Attribution:
     segments: tuple[SegmentChange, ...]
     columns: tuple[ColumnRank, ...]
     shift: ShiftSplit | None = None
+    joint: JointDrift | None = None
     shared: tuple[SharedColumn, ...] = ()
 
     @property
@@ -165,9 +185,14 @@ class Attribution:
         if shift is not None:
             parts = {name: Part(**shift[name]) for name in PARTS}
             split = ShiftSplit(overlap=shift["overlap"], domain_auc=shift["domain_auc"], **parts)
+        joint = data["joint"]
+        if joint is not None:
+            columns = tuple((name, worth) for name, worth in joint["columns"])
+            joint = JointDrift(**{**joint, "columns": columns})
         return cls(
             **{
                 **data,
+                "joint": joint,
                 "segments": tuple(SegmentChange(**each) for each in data["segments"]),
                 "columns": tuple(ColumnRank(**each) for each in data["columns"]),
                 "shared": tuple(SharedColumn(**each) for each in data["shared"]),

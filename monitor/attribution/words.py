@@ -6,6 +6,8 @@ from monitor.attribution.model import Attribution
 
 #: A part is named when it is at least this share of the whole change.
 _NAMED = 0.25
+#: Rows are told apart from those of the reference when the AUC of that is surely above this.
+_TOLD_APART = 0.7
 _KINDS = {
     "shared_x": "more rows of harder, known kinds",
     "y_given_x": "other labels for the same rows",
@@ -47,6 +49,10 @@ def describe(found: Attribution) -> str:
     ranking = list(found.ranking())
     if ranking:
         said.append(f"Columns that moved and matter: {', '.join(ranking[:3])}.")
+    joint = found.joint
+    if joint is not None and joint.lower > _TOLD_APART:
+        by = ", ".join(name for name, worth in joint.columns[:2] if worth > 0)
+        said.append(f"A classifier tells its rows from the reference's by {by or 'no one column'}.")
     if found.shared:
         others = sorted({each.model for each in found.shared})
         said.append(f"The same columns are in trouble in {', '.join(others[:3])}.")

@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def flights(seed: int, n: int = 3000, **change: Any) -> pa.Table:
+def flights(seed: int, n: int = 2000, **change: Any) -> pa.Table:
     """Rows of a model that reads wind and carrier; ``change`` breaks them before it reads them."""
     rng = np.random.default_rng(seed)
     wind = rng.normal(change.get("wind", 0.0), 1, n)
@@ -87,10 +87,10 @@ def test_flipped_labels_are_a_change_of_labels_and_nothing_else() -> None:
 
 
 def test_rows_that_are_harder_are_a_change_of_rows() -> None:
-    calm = flights(3, n=12_000)
+    calm = flights(3, n=8_000)
     hard = np.abs(calm.column("wind").to_numpy()) < 0.7
     rng = np.random.default_rng(4)
-    kept = calm.filter(pa.array(hard | (rng.random(12_000) < 0.15)))
+    kept = calm.filter(pa.array(hard | (rng.random(8_000) < 0.15)))
     found = explained(kept)
     assert found.shift is not None
     assert found.shift.largest != "y_given_x"
@@ -117,6 +117,18 @@ def test_what_moved_and_matters_comes_before_what_only_moved() -> None:
 def test_an_attribution_survives_storage() -> None:
     found = explained(flights(7, flip=0.1), metric="roc_auc")
     assert Attribution.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+def test_columns_that_go_together_in_another_way_are_seen() -> None:
+    rng = np.random.default_rng(10)
+    current = flights(11)
+    seats = current.column("wind").to_numpy() * 50 + rng.normal(170, 5, len(current))
+    where = current.column_names.index("seats")
+    found = explained(current.set_column(where, "seats", pa.array(seats)))
+    assert found.joint is not None
+    assert found.joint.lower > 0.8
+    assert found.joint.p_value < 1e-6
+    assert {name for name, _ in found.joint.columns[:2]} == {"wind", "seats"}
 
 
 def test_too_few_labels_explain_nothing() -> None:
