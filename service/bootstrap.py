@@ -55,7 +55,7 @@ from watchkeeper.registry.model import ModelVersion
 from watchkeeper.settings import Settings
 
 if TYPE_CHECKING:
-    from alerts.channels.slack_socket import SlackSocket
+    from alerts.slack_socket import SlackSocket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ class Service:
         slack = self.settings.slack
         if slack.app_token is None:
             return None
-        from alerts.channels.slack_socket import SlackSocket  # noqa: PLC0415  only where used
+        from alerts.slack_socket import SlackSocket  # noqa: PLC0415  only where used
 
         return SlackSocket(
             slack.app_token.get_secret_value(),

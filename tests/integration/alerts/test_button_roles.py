@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from alerts.channels.slack import SlackChannel, make_client
-from alerts.channels.slack_socket import SlackSocket
 from alerts.channels.slack_whisper import whisper
 from alerts.deliver import Deliverer, Delivering
 from alerts.destinations import UNLIMITED
@@ -21,6 +20,7 @@ from alerts.interactions import Interactions
 from alerts.model import Incident, IncidentState
 from alerts.permission import Link, Permission, SlackLinks
 from alerts.rows import ClickRow
+from alerts.slack_socket import SlackSocket
 from alerts.stand_in import StandIn
 from service.cli import slack as slack_commands
 from service.server import Server
