@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from scipy.special import stdtrit
 
 from monitor.comparison.drift import BOUND, METRIC
-from monitor.drift import ALPHA, ColumnDrift, compare_column
+from monitor.drift import ALPHA, ColumnDrift, compare_column, compare_columns
+from monitor.drift_reference import fixed
 from monitor.model import CheckResult, CheckStatus, Family, Threshold
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import LEVEL, Performance, measure
@@ -31,6 +32,8 @@ from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer rows of a segment a window says nothing of its columns, and labels of its metric.
 MINIMUM_ROWS, MINIMUM_LABELS = 50, 50
+#: A segment must differ by so many times what all rows differ by, beside what matters.
+_OF_ALL = 2.0
 _BAD = frozenset({CheckStatus.WARNING, CheckStatus.CRITICAL})
 
 
@@ -97,7 +100,7 @@ def check_segments(
     for each in large:
         results += _quality(subject, each, profile, reference)
     mistaken = {r.measurement.segment for r in results if r.check == "swapped"}
-    drifts = _drifts([each for each in large if each.name not in mistaken], reference)
+    drifts = _drifts([each for each in large if each.name not in mistaken], profile, reference)
     results += [_drift(subject, each, drift, p) for each, drift, p in drifts]
     return results
 
@@ -215,7 +218,10 @@ def _result(subject: Subject, each: _Slice, finding: Finding) -> CheckResult:
     )
 
 
-def _drifts(slices: list[_Slice], reference: Reference) -> list[tuple[_Slice, ColumnDrift, float]]:
+def _drifts(
+    slices: list[_Slice], whole: Profile, reference: Reference
+) -> list[tuple[_Slice, ColumnDrift, float]]:
+    """Return the columns that differ in a segment by more than they differ in all rows."""
     compared = []
     for each in slices:
         known = {column.name: column for column in each.reference.columns()}
@@ -224,11 +230,12 @@ def _drifts(slices: list[_Slice], reference: Reference) -> list[tuple[_Slice, Co
             drift = compare_column(column, known[column.name], bins, habit, columns=len(known))
             if drift is not None and column.name != each.segment[0]:
                 compared.append((each, drift))
+    everywhere = {drift.name: drift.effect for drift in compare_columns(whole, fixed(reference))}
     adjusted = holm([drift.p_value for _, drift in compared])
     return [
         (each, drift, float(p))
         for (each, drift), p in zip(compared, adjusted, strict=True)
-        if p <= ALPHA and drift.effect >= BOUND
+        if p <= ALPHA and drift.effect >= BOUND + _OF_ALL * everywhere.get(drift.name, 0.0)
     ]
 
 
