@@ -91,6 +91,8 @@ def check_segments(
         for segment, usual in reference.segments.items()
         if segment in profile.segments
     ]
+    if not slices:
+        return []
     results: list[CheckResult] = []
     for each in slices:
         results += _performance(
