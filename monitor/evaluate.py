@@ -80,7 +80,9 @@ def evaluate_window(
             subject, profile, reference, settings.tolerance, estimates_before, mature=mature
         )
         results += check_early_labels(subject, profile)
-        results += check_quality(subject, profile, reference, tiles)
+        # Beside another version, or where the log begins, a window is not all of its time.
+        whole = bool(rows_before) and rows_of_all in (None, profile.rows)
+        results += check_quality(subject, profile, reference, tiles, whole=whole)
         results += check_drift(subject, profile, drift_reference or fixed(reference))
         results += check_segments(
             subject,

@@ -24,10 +24,10 @@ from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
 from monitor.profiles.segments import Segment
-from monitor.quality.usual import Usual, learn_usual
 from monitor.samples import Sample, sample_of_table
 from monitor.season_habits import SeasonHabits, learn_seasons
 from monitor.segment_habits import SegmentHabits, learn_segments
+from monitor.usual import Usual, learn_usual
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task

@@ -16,10 +16,10 @@ from monitor.habits import Habit
 from monitor.performance.interval import Performance
 from monitor.profiles.bins import ProfileBins
 from monitor.profiles.model import Profile
-from monitor.quality.usual import Usual
 from monitor.reference import Reference
 from monitor.season_habits import SeasonHabits
 from monitor.segment_habits import segments_from_list, segments_to_list
+from monitor.usual import Usual
 from watchkeeper.database import Base, UtcDateTime
 from watchkeeper.errors import NotFoundError
 

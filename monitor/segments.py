@@ -23,11 +23,11 @@ from monitor.profiles.segments import Segment, segment_name
 from monitor.quality.model import Finding, Pair
 from monitor.quality.null_surge import null_surge
 from monitor.quality.swapped import whole_in_place_of_slice
-from monitor.quality.usual import ColumnUsual
 from monitor.reference import Reference
 from monitor.segment_habits import SegmentHabits
 from monitor.statistics.multiple_testing import holm
 from monitor.subject import Subject
+from monitor.usual import ColumnUsual
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer rows of a segment a window says nothing of its columns, and labels of its metric.

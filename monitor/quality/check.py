@@ -12,9 +12,9 @@ from monitor.profiles.model import Profile
 from monitor.quality.model import Finding, Pair, Whole
 from monitor.quality.null_surge import name_joint_breaks
 from monitor.quality.table import COLUMN_CHECKS, WHOLE_CHECKS
-from monitor.quality.usual import ColumnUsual, unknown_usual
 from monitor.reference import Reference
 from monitor.subject import Subject
+from monitor.usual import ColumnUsual, unknown_usual
 
 #: A finding explains weaker ones of the same column: who says what broke need not say what follows.
 _EXPLAINS: Mapping[str, frozenset[str]] = {
@@ -31,6 +31,8 @@ def check_quality(
     profile: Profile,
     reference: Reference,
     tiles: Mapping[datetime, Profile] | None = None,
+    *,
+    whole: bool = True,
 ) -> list[CheckResult]:
     """Check every feature of a window, whole or still open, against the reference.
 
@@ -41,27 +43,31 @@ def check_quality(
         own uncertainty, so that a total break is found in the first rows.
     tiles
         Profiles of its tiles by their start; what needs an order of rows is not checked without.
+    whole
+        Whether these are all the rows of its time; only then some can be missing.
 
     Returns
     -------
     list of CheckResult
         One for each column and check that applies to it, also where all is well.
     """
-    whole = _whole(subject, profile, reference, tiles or {})
+    closed = whole and subject.window.end <= subject.now
+    subjects = _subjects(profile, reference, tiles or {}, closed=closed)
     found: list[Finding] = []
-    for pair in whole.pairs:
+    for pair in subjects.pairs:
         found += [finding for check in COLUMN_CHECKS if (finding := check(pair)) is not None]
     for check_rows in WHOLE_CHECKS:
-        found += check_rows(whole)
-    found = name_joint_breaks(_without_consequences(found), whole.pairs)
+        found += check_rows(subjects)
+    found = name_joint_breaks(_without_consequences(found), subjects.pairs)
     return [_result(subject, reference, finding) for finding in found]
 
 
-def _whole(
-    subject: Subject,
+def _subjects(
     profile: Profile,
     reference: Reference,
     tiles: Mapping[datetime, Profile],
+    *,
+    closed: bool,
 ) -> Whole:
     usual = reference.usual or unknown_usual(reference.profile)
     known = {column.name: column for column in reference.profile.columns()}
@@ -84,7 +90,7 @@ def _whole(
         usual=usual,
         pairs=pairs,
         tiles=tiles,
-        closed=subject.window.end <= subject.now,
+        closed=closed,
     )
 
 

@@ -10,7 +10,7 @@ from monitor.edges import ColumnBins
 from monitor.habits import Habit, wilson_limit
 from monitor.model import CheckStatus
 from monitor.profiles.model import ColumnProfile, Profile
-from monitor.quality.usual import ColumnUsual, Usual
+from monitor.usual import ColumnUsual, Usual
 
 #: A share beyond its usual limit by this part of the room that is left warns, or is critical.
 WARNING, CRITICAL = 0.05, 0.25
@@ -37,7 +37,7 @@ class Whole:
     tiles
         Of the window, in order of time.
     closed
-        Whether the window is over; only then rows can be missing from it.
+        Whether the window is over and has all its rows; only then some can be missing from it.
     """
 
     current: Profile

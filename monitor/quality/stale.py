@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.habits import is_constant
 from monitor.model import CheckStatus
 from monitor.quality.model import Finding, Pair, found
-from monitor.quality.usual import SOME, longest_run, spacing
+from monitor.usual import SOME, longest_run, spacing
 from monitor.variation import MINIMUM_WINDOWS
 from watchkeeper.schema import ColumnKind
 

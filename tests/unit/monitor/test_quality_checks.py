@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from monitor.evaluate import evaluate_window
 from monitor.model import CheckResult, CheckStatus
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
 from monitor.quality.check import check_quality
-from monitor.quality.usual import Usual
 from monitor.reference import Reference, fit_reference, rows_of
 from monitor.subject import Subject
+from monitor.usual import Usual
 from monitor.volume import check_volume
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
 from watchkeeper.window import Window
@@ -169,6 +171,26 @@ def test_hours_that_always_had_rows_are_missed(known: Reference, day: pd.DataFra
     late = found(day[day.timestamp.dt.hour < 17].reset_index(drop=True), known)
     assert set(late) == {("missing_partition", None)}
     assert "17:00, 18:00" in late["missing_partition", None].reason
+
+
+def test_no_hour_is_missed_where_another_version_answered_or_the_log_begins(
+    known: Reference, day: pd.DataFrame
+) -> None:
+    tiles = tiles_of(table_of(day[day.timestamp.dt.hour < 17].reset_index(drop=True)), known)
+    rows = sum(tile.rows for tile in tiles.values())
+    window = Window(start=START, end=START + timedelta(days=1))
+
+    def missed(**others: Any) -> bool:
+        evaluated = evaluate_window(
+            window, tiles, known, SETTINGS, version=1, now=window.end, **others
+        )
+        return "missing_partition" in {
+            result.check for result in evaluated.results if result.status is CheckStatus.CRITICAL
+        }
+
+    assert missed(rows_before=[len(day)] * 8, rows_of_all=rows)
+    assert not missed(rows_before=[len(day)] * 8, rows_of_all=len(day))
+    assert not missed(rows_before=[], rows_of_all=rows)
 
 
 def test_columns_that_changed_places_are_named_together(
