@@ -112,11 +112,9 @@ def profile_rows(
     connection: Connection, rows: Source, bins: ProfileBins, tile: timedelta
 ) -> dict[datetime, Profile]:
     """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``."""
-    table = ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=rows.sql)
-    table = table.mutate(tile=_tile_number(table.timestamp, tile))
 
     def query(segment: str | None) -> str:
-        return _sql(_grouped(table, bins, segment))
+        return _compiled_rows(bins, rows, tile, segment)
 
     return _read(connection, query, bins, tile)
 
@@ -141,9 +139,10 @@ def _read(
             row["duplicates"] = row.get("duplicates") if not own else 0
             own[row.get(_SEGMENT)] = read_profile(row, bins)
         for start, own in parts.items():
-            whole = found[start] if number else Profile.merge(own.values(), bins.layout)
             if column is None:
                 whole = own[None]
+            else:
+                whole = found[start] if number else Profile.merge(own.values(), bins.layout)
             segments = {(column or "", value): part for value, part in own.items() if value}
             found[start] = replace(whole, segments={**whole.segments, **segments})
     return found
@@ -167,6 +166,13 @@ def tile_of(instant: datetime, tile: timedelta) -> datetime:
     30
     """
     return EPOCH + (instant - EPOCH) // tile * tile
+
+
+@lru_cache(maxsize=_COMPILED)
+def _compiled_rows(bins: ProfileBins, rows: Source, tile: timedelta, segment: str | None) -> str:
+    table = ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=rows.sql)
+    table = table.mutate(tile=_tile_number(table.timestamp, tile))
+    return _sql(_grouped(table, bins, segment))
 
 
 @lru_cache(maxsize=_COMPILED)

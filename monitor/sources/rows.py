@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Self
 
 import duckdb
@@ -39,7 +38,8 @@ from watchkeeper.schema import FeatureSchema
 #: Pieces that one query profiles; it bounds what the query holds in memory.
 PIECES_PER_QUERY = 1024
 _KNOWN_UNTIL = "known_until"
-_VIEWS = count()
+#: The same name every time, so that the query over it is made once.
+_VIEW = "table_rows"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,14 +113,13 @@ class TableRows:
         columns += [f"r.timestamp AS {identifier(OCCURRED)}", *map(identifier, misread)]
         types = (*types, (OCCURRED, TIME), *((name, pa.bool_()) for name in misread))
         columns.append(f"CASE WHEN {known} THEN {LABEL} END AS {TRUTH}")
-        name = f"rows_{next(_VIEWS)}"
         try:
-            connection.view(name, select(columns, joined))
-            return profile_rows(connection, Source(sql=name, columns=types), bins, tile)
+            connection.view(_VIEW, select(columns, joined))
+            return profile_rows(connection, Source(sql=_VIEW, columns=types), bins, tile)
         except duckdb.Error as exc:
             raise read_error(self.table.name, exc) from exc
         finally:
-            self.tables.connection.execute(f"DROP VIEW IF EXISTS {name}")
+            self.tables.connection.execute(f"DROP VIEW IF EXISTS {_VIEW}")
             self.tables.connection.unregister(limits.sql)
 
 
