@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ _WARNING_BY_WEEKDAY, _WARNING = 0.8, 0.5
 _WEEKS = 3
 #: The weekdays must take away this part of the spread to be told apart.
 _EXPLAINED = 0.3
+#: Part of the windows that must be empty for it to be a habit.
+_OFTEN = 0.1
 #: Least spread of the logarithm that is believed.
 _LEAST_SPREAD = 0.02
 
@@ -76,8 +79,14 @@ def _of_all(before: Sequence[int]) -> _Usual:
         rows=float(np.median(before)),
         limit=math.expm1(float(logs.mean()) + quantile * spread),
         warning=_WARNING,
-        empty=0 in before,
+        empty=_is_empty_at_times(before),
     )
+
+
+def _is_empty_at_times(before: Sequence[int]) -> bool:
+    """Whether windows without rows are a habit; the newest of them are the outage itself."""
+    past = list(dropwhile(lambda rows: rows == 0, before))
+    return past.count(0) >= _OFTEN * max(len(past), 1)
 
 
 def _by_weekday(before: Sequence[int]) -> _Usual | None:
@@ -98,7 +107,7 @@ def _by_weekday(before: Sequence[int]) -> _Usual | None:
         rows=float(np.median(counts[:, 6])),
         limit=math.expm1(float(middles[6]) + reach),
         warning=_WARNING_BY_WEEKDAY,
-        empty=bool((counts[:, 6] == 0).any()),
+        empty=bool(np.median(counts[:, 6]) == 0),
     )
 
 

@@ -15,8 +15,8 @@ _NAMED = 4
 
 def null_surge(pair: Pair) -> Finding | None:
     """Find a column that is null far more often than in any usual window."""
-    current, limit = pair.current, pair.habit.null_limit
-    rows, share = current.rows, current.null_share
+    current, rows = pair.current, pair.current.rows
+    limit, share = pair.habit.null_limit_of(rows), current.null_share
     return judge_share(
         "null_surge",
         share,

@@ -11,6 +11,8 @@ from watchkeeper.schema import ColumnKind
 _NEGATIVE = (0.005, 0.10)
 #: With less of the width between zero and the reference's minimum, drift leads below zero too.
 _GAP = 0.05
+#: A column with fewer different values takes steps, and may take another.
+_VARIED = 10
 #: Fewer values say little about a range.
 _FEWEST = 100
 #: A greatest value so many deviations from the mean is one of a heavy tail.
@@ -22,15 +24,20 @@ def out_of_range(pair: Pair) -> Finding | None:
     current, reference = pair.current, pair.reference
     if current.kind is not ColumnKind.NUMERICAL or reference.minimum is None:
         return None
-    if pair.usual.slow or pair.usual.beyond:
+    distinct, quality = pair.bins.distinct, current.quality
+    few = distinct is not None and distinct < _VARIED and not (quality and quality.extreme)
+    impossible = _below_zero(pair)
+    if impossible is not None:
+        return impossible
+    if pair.usual.slow or pair.usual.beyond or few:
         return found(
             "out_of_range",
             CheckStatus.INSUFFICIENT_DATA,
-            "the column moves too slowly for its range to be known",
+            "the column moves too slowly, or in too few steps, for its range to be known",
             rows=current.values,
             column=current.name,
         )
-    return _below_zero(pair) or _far(pair)
+    return _far(pair)
 
 
 def _below_zero(pair: Pair) -> Finding | None:
