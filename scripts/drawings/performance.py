@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import altair as alt
 import numpy as np
@@ -217,12 +218,13 @@ def _delay(trial: _Trial, harm: float) -> float:
     return float(np.median(taken))
 
 
+@cache
 def _slope(auc: float) -> float:
     """Return how much of the score's logit must hold for a ROC AUC."""
     low, high = 0.0, 1.5
     for _ in range(12):
         middle = (low + high) / 2
-        tile = _window(np.random.default_rng(1), middle, rows=400_000)
+        tile = _window(np.random.default_rng(1), middle, rows=200_000)
         low, high = (middle, high) if float(METRICS["roc_auc"].value(tile)) < auc else (low, middle)
     return high
 
