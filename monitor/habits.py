@@ -32,11 +32,31 @@ class Habit:
         Share of nulls that a usual window stays below.
     constant_windows
         Windows in which the column had a single value; None when there were too few windows.
+    part_rows, part_null_limit
+        The same limit for windows of at most so many rows: a quarter of a day varies more than a
+        day. None when there were too few parts.
     """
 
     variation: Variation
     null_limit: float
     constant_windows: int | None
+    part_rows: int = 0
+    part_null_limit: float | None = None
+
+    def null_limit_of(self, rows: int) -> float:
+        """Return the share of nulls that usual windows of so many rows stay below.
+
+        Examples
+        --------
+        >>> usual = Variation(windows=30, effective=30.0, extra=0.0, directions=4.0)
+        >>> habit = Habit(variation=usual, null_limit=0.2, constant_windows=0,
+        ...               part_rows=250, part_null_limit=0.6)
+        >>> habit.null_limit_of(500), habit.null_limit_of(120)
+        (0.2, 0.6)
+        """
+        if self.part_null_limit is None or rows > self.part_rows:
+            return self.null_limit
+        return max(self.null_limit, self.part_null_limit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the habit as plain JSON types."""
@@ -44,6 +64,8 @@ class Habit:
             "variation": self.variation.to_dict(),
             "null_limit": self.null_limit,
             "constant_windows": self.constant_windows,
+            "part_rows": self.part_rows,
+            "part_null_limit": self.part_null_limit,
         }
 
     @classmethod
@@ -53,10 +75,14 @@ class Habit:
             variation=Variation.from_dict(data["variation"]),
             null_limit=data["null_limit"],
             constant_windows=data["constant_windows"],
+            part_rows=data.get("part_rows", 0),
+            part_null_limit=data.get("part_null_limit"),
         )
 
 
-def learn_habits(windows: Sequence[Profile], whole: Profile) -> dict[str, Habit]:
+def learn_habits(
+    windows: Sequence[Profile], whole: Profile, parts: Sequence[Profile] = ()
+) -> dict[str, Habit]:
     """Learn the habits of every column.
 
     Parameters
@@ -65,8 +91,16 @@ def learn_habits(windows: Sequence[Profile], whole: Profile) -> dict[str, Habit]
         Profiles of disjoint windows of the reference, in order of time.
     whole
         The profile of the whole reference.
+    parts
+        Profiles of quarters of those windows: what is usual where only a part of a window is
+        there, and where there are too few windows to tell.
     """
     kept = [window.columns() for window in windows if window.rows >= MINIMUM_ROWS]
+    quarters = [part.columns() for part in parts if part.rows >= MINIMUM_ROWS]
+    shares = [[part.null_share for part in column] for column in zip(*quarters, strict=True)] or [
+        [] for _ in whole.layout.columns
+    ]
+    half = int(np.median([window.rows for window in windows]) / 2) if windows else 0
     columns = list(zip(*kept, strict=True)) or [() for _ in whole.layout.columns]
     variations = shrink(
         [
@@ -77,21 +111,33 @@ def learn_habits(windows: Sequence[Profile], whole: Profile) -> dict[str, Habit]
     return {
         column.name: Habit(
             variation=variation,
-            null_limit=null_limit([part.null_share for part in parts], column),
-            constant_windows=_constant(parts),
+            null_limit=null_limit([window.null_share for window in of_column], column, of_parts),
+            constant_windows=_constant(of_column),
+            part_rows=half,
+            part_null_limit=_predicted(of_parts) if len(of_parts) >= MINIMUM_WINDOWS else None,
         )
-        for parts, variation, column in zip(columns, variations, whole.columns(), strict=True)
+        for of_column, of_parts, variation, column in zip(
+            columns, shares, variations, whole.columns(), strict=True
+        )
     }
 
 
-def null_limit(shares: Sequence[float], column: ColumnProfile) -> float:
+def null_limit(
+    shares: Sequence[float], column: ColumnProfile, of_parts: Sequence[float] = ()
+) -> float:
     """Return the share of nulls that a usual window stays below.
 
     With enough windows it is the one-sided 99.9 % prediction limit of the next window's share,
-    and never below the highest share seen; else the Wilson limit of the whole reference's share.
+    and never below the highest share seen; with too few, that of the next part of a window, which
+    varies more; else the Wilson limit of the whole reference's share.
     """
-    if len(shares) < MINIMUM_WINDOWS:
-        return wilson_limit(column.null_share, column.rows, upper=True)
+    for known in (shares, of_parts):
+        if len(known) >= MINIMUM_WINDOWS:
+            return _predicted(known)
+    return wilson_limit(column.null_share, column.rows, upper=True)
+
+
+def _predicted(shares: Sequence[float]) -> float:
     count = len(shares)
     spread = float(np.std(shares, ddof=1))
     quantile = float(stdtrit(count - 1, 1 - _RARE))

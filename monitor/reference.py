@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -177,9 +178,10 @@ def reference_of(
     }
     bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes, segments=segments)
     tiles = profile(bins)
-    windows = [
-        (start, Profile.merge(parts, bins.layout))
-        for start, parts in _whole_windows(tiles, settings)
+    pieces = _whole_windows(tiles, settings)
+    windows = [(start, Profile.merge(parts, bins.layout)) for start, parts in pieces]
+    quarters = [
+        Profile.merge(part, bins.layout) for _, parts in pieces for part in _quarters(parts)
     ]
     whole = Profile.merge(tiles.values(), bins.layout)
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
@@ -197,7 +199,7 @@ def reference_of(
         performance=performance,
         past=past,
         budget=back_test(past, settings, None if decisive is None else decisive.value),
-        habits=learn_habits([profile for _, profile in windows], whole),
+        habits=learn_habits([profile for _, profile in windows], whole, quarters),
         seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
         usual=learn_usual([profile for _, profile in windows], tiles, whole),
         segments=learn_segments(
@@ -305,3 +307,9 @@ def _whole_windows(
     for start in sorted(tiles):
         found.setdefault(window_at(start, size, zone), []).append(tiles[start])
     return [(window.start, parts) for window, parts in found.items()][1:-1]
+
+
+def _quarters(tiles: Sequence[Profile]) -> list[Sequence[Profile]]:
+    """Cut a window into four parts of about as many tiles; those that are empty are left out."""
+    cuts = [round(len(tiles) * number / 4) for number in range(5)]
+    return [tiles[first:last] for first, last in pairwise(cuts) if last > first]

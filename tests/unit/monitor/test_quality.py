@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from monitor.evaluate import evaluate_window
-from monitor.habits import null_limit, wilson_limit
+from monitor.habits import Habit, null_limit, wilson_limit
 from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family
 from monitor.reference import Reference, fit_reference, profile_frame
 from watchkeeper.window import Window
@@ -71,9 +72,7 @@ def test_one_new_category_is_no_finding_but_many_are(evaluate: Evaluate, day: pd
     assert "200 of 400 values" in result.reason
 
 
-def test_another_unit_is_named_but_a_hot_day_is_not(
-    evaluate: Evaluate, day: pd.DataFrame
-) -> None:
+def test_another_unit_is_named_but_a_hot_day_is_not(evaluate: Evaluate, day: pd.DataFrame) -> None:
     in_metres = bad(evaluate(day.assign(distance=day.distance * 1000)))
     assert set(in_metres) == {("unit_change", "distance")}
     assert "×1,000" in in_metres["unit_change", "distance"].reason
@@ -142,3 +141,12 @@ def test_the_null_limit_follows_the_windows(reference: Reference) -> None:
     assert null_limit([0.7] * 20, gust) == pytest.approx(0.7)
     assert null_limit([0.5, 0.9] * 10, gust) == 1.0
     assert null_limit([0.7, 0.7], gust) == wilson_limit(gust.null_share, gust.rows, upper=True)
+    assert null_limit([0.7, 0.7], gust, [0.4, 0.9] * 4) == 1.0
+
+
+def test_a_part_of_a_day_may_have_the_nulls_of_an_evening(reference: Reference) -> None:
+    gust = reference.profile.column("gust")
+    habit = replace(reference.habits["gust"], null_limit=0.5, part_rows=300, part_null_limit=0.8)
+    assert [habit.null_limit_of(rows) for rows in (300, 301)] == [0.8, 0.5]
+    assert Habit.from_dict(habit.to_dict()) == habit
+    assert reference.habits["gust"].null_limit_of(gust.rows) == reference.habits["gust"].null_limit
