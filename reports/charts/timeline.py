@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -33,8 +34,8 @@ def timeline_svg(timeline: Timeline, *, width: int = WIDE) -> str:
 
 
 def timeline_png(timeline: Timeline) -> bytes:
-    """Return the timeline as PNG for a message."""
-    return draw.png(_spec(timeline, 860))
+    """Return the timeline as PNG for a message, where no legend tells a measure from an estimate."""
+    return draw.png(_spec(replace(timeline, estimates=()), 860))
 
 
 def timeline_alt(timeline: Timeline) -> str:
