@@ -34,7 +34,7 @@ def timeline_svg(timeline: Timeline, *, width: int = WIDE) -> str:
 
 
 def timeline_png(timeline: Timeline) -> bytes:
-    """Return the timeline as PNG for a message, where no legend tells a measure from an estimate."""
+    """Return the timeline as PNG for a message, without estimates: there is no legend in it."""
     return draw.png(_spec(replace(timeline, estimates=()), 860))
 
 
