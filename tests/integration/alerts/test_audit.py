@@ -79,7 +79,7 @@ def audit(engine: Engine, outside: Outside) -> Callable[..., Auditor]:
 
 def open_page(flights: Any) -> None:
     for number in (0, 1):
-        flights.day(number, loss=2.0)
+        flights.day(number, loss=2.0, alarm=number == 1)
 
 
 def age(engine: Engine, seconds: float) -> None:
