@@ -65,7 +65,7 @@ def everything(
         tolerance=_tolerance(settings, timeline.points if timeline else ()),
         budget=decay.budget(session, settings, row.champion) if settings else None,
         segments=segments.segments(session, name, timeline.metric, timeline.points)
-        if timeline
+        if timeline and settings and settings.segments
         else None,
     )
 

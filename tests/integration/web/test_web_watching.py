@@ -109,6 +109,10 @@ def test_segments_are_those_of_the_newest_judged_window(
             .values(status=CheckStatus.INSUFFICIENT_DATA)
         )
     with web.reader() as reader:
+        assert reader.model("flights").segments is None
+    settings = story.SETTINGS.model_copy(update={"segments": ("carrier",)})
+    with read(engine) as session:
+        reader = Reader(session, {"flights": settings}, now=web.clock.now())
         found = reader.model("flights").segments
     assert found is not None
     assert found.window.start < newest
