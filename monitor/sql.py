@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import duckdb
+
 from watchkeeper.errors import TableError
 
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
@@ -46,7 +48,15 @@ def select(columns: Iterable[str], source: str, *clauses: str) -> str:
 
 
 def read_error(name: str, error: Exception) -> TableError:
-    """Return DuckDB's complaint as one line without any of the data."""
+    """Return DuckDB's complaint as one line without any of the data.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It complains of nothing but Ctrl-C.
+    """
+    if isinstance(error, duckdb.InterruptException):
+        raise KeyboardInterrupt from error
     text = str(error)
     line = _LINE.search(text)
     file = _FILE.search(text)

@@ -35,7 +35,9 @@ tolerance: {metric: roc_auc, drop: 0.1}
 def scored(*, days: int, broken_from: int | None = None) -> pd.DataFrame:
     """Cut flights of June, with scores that know their labels in part until they are broken."""
     frame: pd.DataFrame = pd.read_parquet(FLIGHTS, columns=["timestamp", *FEATURES, "late"])
-    frame = frame[frame.timestamp < frame.timestamp.min() + pd.Timedelta(days=days)].iloc[::4].copy()
+    frame = (
+        frame[frame.timestamp < frame.timestamp.min() + pd.Timedelta(days=days)].iloc[::4].copy()
+    )
     rng = np.random.default_rng(3)
     signal_ = np.where(frame.late == 1, 1.1, 0.0) + rng.normal(0, 1, len(frame))
     if broken_from is not None:
@@ -87,7 +89,9 @@ def test_harm_is_told_within_two_windows_and_the_result_is_the_same_twice(
     second = next(k for k in range(1, len(bad)) if bad[k - 1] and bad[k])
     assert result["windows"][second - 1]["start"] >= "2013-06-16"
     mature = pd.Timestamp(result["windows"][second]["end"]) + pd.Timedelta(hours=6)
-    assert [pd.Timestamp(incident["opened_at"]) for incident in told] == [mature]
+    assert len(told) == 1
+    opened = pd.Timestamp(told[0]["opened_at"])
+    assert pd.Timestamp("2013-06-16", tz="UTC") < opened <= mature
     assert code == (2 if any(incident["severity"] == "page" for incident in told) else 0)
     assert "allowed in" in capfd.readouterr().out
     html = page.read_text()
