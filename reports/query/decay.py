@@ -54,16 +54,25 @@ def around(
 
 
 def budget(session: Session, settings: ModelSettings, version: int | None) -> BudgetView:
-    """Return what the alarm budget of a version is worth, as far as it was tried."""
+    """Return what the alarm budget of a version is worth, as far as it was tried.
+
+    Parameters
+    ----------
+    version
+        None for the newest that has a reference, where none serves.
+    """
     allowed = settings.alarm_budget
     name = f"{allowed.pages} page{'' if allowed.pages == 1 else 's'} a {allowed.per}"
-    stored = session.scalar(
+    wanted = (
         select(ReferencePastRow.budget)
         .join(ReferenceRow, ReferenceRow.id == ReferencePastRow.reference_id)
-        .where(ReferenceRow.model == settings.model, ReferenceRow.version == version)
+        .where(ReferenceRow.model == settings.model)
         .order_by(ReferenceRow.id.desc())
         .limit(1)
     )
+    if version is not None:
+        wanted = wanted.where(ReferenceRow.version == version)
+    stored = session.scalar(wanted)
     known = None if stored is None else Budget.from_dict(stored)
     if known is None or known.key != key_of(settings):
         return BudgetView(allowed=name, doubt="it was not tried on the reference yet")
