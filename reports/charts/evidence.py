@@ -22,12 +22,13 @@ def estimate_layers(timeline: Timeline, x: Mapping[str, Any]) -> list[Any]:
     """Return the estimated metric as a dashed line with its band; dots where it is not trusted."""
     if not timeline.estimates:
         return []
-    rows = [_expected(point, timeline.zone, run) for run, point in _runs(timeline)]
+    room = _room(timeline)
+    rows = [_expected(point, timeline.zone, run, room) for run, point in _runs(timeline)]
     base = draw.over(rows).encode(x=alt.X("at:T", **x), detail="run:N")
     trusted = base.transform_filter("datum.trusted")
     doubted = base.transform_filter("!datum.trusted")
     return [
-        trusted.mark_area(color=MUTED, opacity=0.16).encode(y="lower:Q", y2="upper:Q"),
+        trusted.mark_area(color=MUTED, opacity=0.13).encode(y="lower:Q", y2="upper:Q"),
         trusted.mark_line(color=MUTED, strokeDash=[5, 3], strokeWidth=1.5).encode(y="value:Q"),
         doubted.mark_line(color=MUTED, strokeDash=_MISTRUSTED, strokeWidth=1.5).encode(y="value:Q"),
     ]
@@ -82,13 +83,27 @@ def _runs(timeline: Timeline) -> list[tuple[int, EstimatePoint]]:
     return found
 
 
-def _expected(point: EstimatePoint, zone: str, run: int) -> dict[str, Any]:
+def _room(timeline: Timeline) -> tuple[float, float]:
+    """Return the range of what was measured; a wide band must not make that small."""
+    known = [
+        value
+        for point in timeline.points
+        for value in (point.value, point.lower, point.upper, point.limit, point.reference)
+        if value is not None
+    ]
+    known += [point.value for point in timeline.estimates]
+    return min(known), max(known)
+
+
+def _expected(
+    point: EstimatePoint, zone: str, run: int, room: tuple[float, float]
+) -> dict[str, Any]:
     middle = point.window.start + (point.window.end - point.window.start) / 2
     return {
         "at": wall_time(middle, zone),
         "value": point.value,
-        "lower": point.lower,
-        "upper": point.upper,
+        "lower": None if point.lower is None else max(point.lower, room[0]),
+        "upper": None if point.upper is None else min(point.upper, room[1]),
         "trusted": point.trusted,
         "run": run,
     }

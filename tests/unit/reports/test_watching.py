@@ -66,6 +66,17 @@ def test_an_estimate_is_dashed_and_dotted_where_it_is_not_trusted(
     assert "estimated without labels" not in pages.model(view, HERE)
 
 
+def test_a_wide_band_of_an_estimate_does_not_make_the_measured_metric_small(
+    timeline: Timeline,
+) -> None:
+    wide = replace(
+        timeline,
+        estimates=tuple(replace(point, lower=-5.0, upper=9.0) for point in timeline.estimates),
+    )
+    labels = re.compile(r">([\d.]+)</text>")
+    assert labels.findall(timeline_svg(wide)) == labels.findall(timeline_svg(timeline)) != []
+
+
 def test_segments_that_stand_out_say_why(model_view: ModelView) -> None:
     html = pages.model(model_view, HERE)
     assert "carrier=&lt;script&gt;alert(" in html
