@@ -11,13 +11,17 @@ from sqlalchemy.orm import Session
 from alerts.block_kit import problems
 from alerts.channels.outcome import Parcel
 from alerts.digest_model import Digest, render_digest, tell_digest
-from alerts.message import Message, View, delayed, render, render_plain, render_reply
+from alerts.message import Message, View, render, render_plain, render_reply
 from alerts.model import LIVE_STATES, DeliveryKind, Incident, Severity
 from alerts.outbox import Delivery
 from alerts.plan import Duty
 from alerts.repository import Incidents, SeriesStore
 from alerts.rows import DigestRow
 from alerts.story import Story, bare, tell
+from alerts.wording import delayed
+from monitor.burn import burn_since
+from monitor.model import Family
+from monitor.performance.burn import Burn
 from watchkeeper.database import database_now
 
 log = structlog.get_logger(__name__)
@@ -74,6 +78,7 @@ def compose(
         remark=_remark(delivery, now),
         news=delivery.text if kind is DeliveryKind.ROOT else "",
         duty=_duty(session, on_duty, incident) if page else None,
+        burn=_burn(session, incident),
     )
     return Parcel(
         delivery_id=delivery.id,
@@ -109,6 +114,13 @@ def _digest(session: Session, delivery: Delivery, now: float, public_url: str | 
         labels={"digest_id": row.id, "revision": 0, "kind": "digest"},
         story=tell_digest(digest, public_url=public_url, remark=remark),
     )
+
+
+def _burn(session: Session, incident: Incident) -> Burn | None:
+    if incident.family is not Family.PERFORMANCE:
+        return None
+    until = None if incident.is_live else incident.facts.window_end
+    return burn_since(session, incident.model, incident.started_at, until=until)
 
 
 def _duty(session: Session, on_duty: OnDuty, incident: Incident) -> Duty | None:

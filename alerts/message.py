@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from alerts.block_kit import clean, code, escape, problems, words
+from alerts.burning import burn_facts
 from alerts.model import Evaluability, Incident, IncidentState, Member, Severity
 from alerts.plan import Duty
 from alerts.wording import UNKNOWN, against_limit, in_trouble, metric_name, moment, number, span
 from monitor.model import Family
+from monitor.performance.burn import Burn
 from watchkeeper.errors import DeliveryError
 
 _SHOWN_FINDINGS = 8
@@ -51,6 +52,8 @@ class View:
         What happened, when it opens a thread that began elsewhere.
     duty
         Who is on call now, for a page.
+    burn
+        What a loss has cost beyond the tolerance since it began; it pages nobody.
     """
 
     incident: Incident
@@ -62,6 +65,7 @@ class View:
     remark: str = ""
     news: str = ""
     duty: Duty | None = None
+    burn: Burn | None = None
 
 
 def render(view: View) -> Message:
@@ -193,6 +197,7 @@ def facts_of(view: View) -> list[tuple[str, str]]:
         fields += _performance_fields(view.members[0])
         share = f"{facts.labels / facts.rows:.0%} arrived" if facts.rows else "none"
         fields.append(("Labels", f"{share} (n={facts.labels:,})"))
+        fields += burn_facts(view.burn)
     else:
         fields.append(("Findings", f"{view.firing} now, {view.total} in all"))
         fields.append(("Rows", f"{facts.rows:,} in the newest window"))
@@ -354,20 +359,6 @@ def _story(view: View) -> str:
     parts += [f"({view.remark})"] if view.remark else []
     parts += [words(view.news)] if view.news else []
     return " ".join(parts)
-
-
-def delayed(late: timedelta, transport: str = "slack") -> str:
-    """Return the remark on a message that left late.
-
-    Examples
-    --------
-    >>> delayed(timedelta(minutes=14))
-    'delayed 14 min: Slack could not be reached'
-    >>> delayed(timedelta(minutes=14), "email")
-    'delayed 14 min'
-    """
-    why = ": Slack could not be reached" if transport == "slack" else ""
-    return f"delayed {span(late)}{why}"
 
 
 def _link(view: View) -> str:

@@ -136,3 +136,17 @@ def against_limit(member: Member) -> str:
         return f"{value}, within the limit {number(reading.limit)}"
     side = "above" if reading.value > reading.limit else "below"
     return f"{value}, {side} the limit {number(reading.limit)}"
+
+
+def delayed(late: timedelta, transport: str = "slack") -> str:
+    """Return the remark on a message that left late.
+
+    Examples
+    --------
+    >>> delayed(timedelta(minutes=14))
+    'delayed 14 min: Slack could not be reached'
+    >>> delayed(timedelta(minutes=14), "email")
+    'delayed 14 min'
+    """
+    why = ": Slack could not be reached" if transport == "slack" else ""
+    return f"delayed {span(late)}{why}"

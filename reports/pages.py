@@ -176,8 +176,8 @@ def _environment() -> Environment:
             ),
             (
                 sentences,
-                "budget_words delivery_tone headline incident_name incident_tone limit_of "
-                "message_kind null_surge run_state run_title run_tone strip_span verdict "
+                "budget_words burn_words delivery_tone headline incident_name incident_tone "
+                "limit_of message_kind null_surge run_state run_title run_tone strip_span verdict "
                 "watch_tone watch_words",
             ),
         )

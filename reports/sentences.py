@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from alerts.burning import burn_facts
 from monitor.model import CheckStatus
+from monitor.performance.burn import Burn
 from reports import words
 from reports.model import (
     DeliveryRow,
@@ -81,6 +83,17 @@ def budget_words(view: ModelView) -> str:
     metric = view.row.metric or ""
     said = said.replace(metric, words.metric_name(metric)) if metric else said
     return f"Alarm budget of {view.budget.allowed}: {said}."
+
+
+def burn_words(burn: Burn) -> str:
+    """Say what a loss has cost beyond the tolerance since it began, and how fast.
+
+    Examples
+    --------
+    >>> burn_words(Burn(metric="mae", windows=2, waiting=0, labels=200, days=2.0, excess=8.0))
+    'Loss beyond tolerance: MAE 8.000 in all over 200 labelled rows (0.040 a row), 4.000 a day.'
+    """
+    return " ".join(f"{name}: {value}." for name, value in burn_facts(burn))
 
 
 def watch_words(found: WatchView) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.model import Family
+from monitor.performance.burn import Burn
 from reports.model.attribution import AttributionView
 from reports.model.drift import Finding
 from reports.model.paging import Paging
@@ -106,3 +107,4 @@ class IncidentView:
     reopened: int = 0
     revision: int | None = None
     attribution: AttributionView | None = None
+    burn: Burn | None = None

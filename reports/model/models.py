@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.model import CheckStatus
+from monitor.performance.burn import Burn
 from reports.model.drift import DriftStrip, FeaturesView, Finding
 from reports.model.incidents import IncidentRow
 from reports.model.paging import Paging
@@ -163,3 +164,4 @@ class ModelView:
     tolerance: str | None = None
     budget: BudgetView | None = None
     segments: SegmentsView | None = None
+    burn: Burn | None = None

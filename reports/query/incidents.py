@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from alerts import rows as tables
-from alerts.model import LIVE_STATES, IncidentState, Reading, SeriesState, Severity
+from alerts.model import LIVE_STATES, Facts, IncidentState, Reading, SeriesState, Severity
+from monitor.burn import burn_since
 from monitor.model import CheckStatus, Family
+from monitor.performance.burn import Burn
 from reports.model import (
     AuditEntry,
     DeliveryRow,
@@ -169,6 +171,26 @@ def evidence(session: Session, row: tables.IncidentRow) -> tuple[Finding, ...]:
         for cause in row.facts.get("causes", ())
     ]
     return (*members, *causes)
+
+
+def burn(session: Session, row: tables.IncidentRow) -> Burn | None:
+    """Return what a loss of performance has cost since it began; None for other incidents."""
+    if row.family != Family.PERFORMANCE:
+        return None
+    live = IncidentState(row.state) in LIVE_STATES
+    until = None if live else Facts.from_dict(row.facts).window_end
+    return burn_since(session, row.model, row.started_at, until=until)
+
+
+def burning(session: Session, model: str) -> Burn | None:
+    """Return what the open loss of performance of a model has cost; None where there is none."""
+    row = session.scalars(
+        select(tables.IncidentRow)
+        .where(tables.IncidentRow.model == model, tables.IncidentRow.state.in_(OPEN))
+        .where(tables.IncidentRow.family == Family.PERFORMANCE)
+        .limit(1)
+    ).first()
+    return None if row is None else burn(session, row)
 
 
 def to_row(row: tables.IncidentRow, zones: Mapping[str, str]) -> IncidentRow:

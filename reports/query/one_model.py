@@ -67,6 +67,7 @@ def everything(
         segments=segments.segments(session, name, timeline.metric, timeline.points)
         if timeline and settings and settings.segments
         else None,
+        burn=incidents.burning(session, name),
     )
 
 

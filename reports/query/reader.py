@@ -171,6 +171,7 @@ class Reader:
             ),
             reopened=stored.reopen_count,
             revision=stored.revision,
+            burn=incidents.burn(self._session, stored),
             attribution=attribution.behind(
                 self._session,
                 row.model,

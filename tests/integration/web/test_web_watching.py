@@ -17,6 +17,7 @@ from monitor.reference_store import References
 from monitor.repository import MeasurementRow, Measurements
 from reports.model import Filter
 from reports.query import Reader
+from reports.sentences import burn_words
 from service.web.context import Web
 from watchkeeper.database import read, write
 
@@ -179,3 +180,24 @@ def test_an_incident_of_performance_shows_the_newest_attribution(
     assert "The mean log loss rose from 0.4 to 1" in why.sentence
     assert [bar.name for bar in why.columns] == ["visib"]
     assert sum(bar.value for bar in why.kinds) == pytest.approx(why.change)
+
+
+def test_a_loss_shows_what_it_has_cost(engine: Engine, web: Web) -> None:
+    row = IncidentRow
+    with read(engine) as session:
+        losses = session.scalars(select(row).where(row.family == Family.PERFORMANCE)).all()
+        others = session.scalars(select(row).where(row.family != Family.PERFORMANCE)).all()
+    with web.reader() as reader:
+        found = [reader.incident(loss.id).burn for loss in losses]
+        assert all(reader.incident(other.id).burn is None for other in others)
+        now = reader.model("flights").burn
+    assert all(burn is not None and burn.windows > 0 for burn in found)
+    assert now in [None, *found]
+    assert found[0] is not None
+    assert found[0].metric == "roc_auc"
+    assert found[0].rate is not None
+    assert found[0].rate > 1
+    assert found[0].excess > 0
+    page = burn_words(found[0])
+    assert page.startswith("Loss beyond tolerance: ROC AUC")
+    assert "times what is tolerated" in page

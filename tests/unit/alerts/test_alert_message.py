@@ -25,6 +25,7 @@ from alerts.model import (
     Standing,
 )
 from monitor.model import Family
+from monitor.performance.burn import Burn
 
 NOON = datetime(2013, 6, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -113,6 +114,29 @@ def view(found: Incident | None = None, **changes: object) -> View:
 
 def everything(message: Message) -> str:
     return message.text + json.dumps(message.blocks, ensure_ascii=False)
+
+
+def test_a_loss_says_what_it_has_cost_and_how_many_windows_are_not_yet_in() -> None:
+    burn = Burn(
+        metric="log_loss", windows=5, waiting=2, labels=5000, days=5.0, excess=60.0, rate=3.24
+    )
+
+    text = everything(render(view(burn=burn)))
+
+    for part in (
+        "log loss 60.0 in all over 5,000 labelled rows (0.012 a row), 12.0 a day",
+        "2 windows not yet in",
+        "3.2 times what is tolerated, over 5 windows with all their labels",
+    ):
+        assert part in text
+    assert "burn rate" not in everything(render(view())).casefold()
+
+
+def test_a_loss_without_mature_labels_has_no_burn_rate() -> None:
+    text = everything(render(view(burn=Burn(metric="mae", windows=0, waiting=1))))
+
+    assert "no window has all its labels; 1 window not yet in" in text
+    assert "Burn rate" not in text
 
 
 def test_it_says_what_broke_how_bad_since_when_why_and_what_to_do() -> None:
