@@ -107,6 +107,8 @@ class Auditor:
         Where the sign of life goes; None where nobody listens.
     owner
         Name of this process.
+    tell
+        Called after each audit that was recorded, to tell people whom messages still reach.
     """
 
     def __init__(
@@ -117,12 +119,14 @@ class Auditor:
         heartbeat: Heartbeat | None,
         owner: str,
         allowance: Allowance | None = None,
+        tell: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._checks = checks
         self._heartbeat = heartbeat
         self._owner = owner
         self._allowance = allowance or Allowance()
+        self._tell = tell
 
     def run_once(self) -> int:
         """Audit once, and call outside only if nothing was found; always 0: it may rest now."""
@@ -130,7 +134,10 @@ class Auditor:
         for finding in findings:
             log.error("audit_failed", kind=finding.kind, finding=finding.text)
         # Written first: a database that takes no writes must not be vouched for.
-        if not self._record(findings) or findings or self._heartbeat is None:
+        recorded = self._record(findings)
+        if recorded and self._tell is not None:
+            self._tell()
+        if not recorded or findings or self._heartbeat is None:
             return 0
         trouble = self._heartbeat.beat()
         if trouble is not None:

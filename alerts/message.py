@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.block_kit import clean, code, escape, problems, words
 from alerts.burning import burn_facts
-from alerts.model import Evaluability, Incident, IncidentState, Member, Severity
+from alerts.model import SELF, Evaluability, Incident, IncidentState, Member, Severity
 from alerts.plan import Duty
 from alerts.wording import UNKNOWN, against_limit, in_trouble, metric_name, moment, number, span
 from monitor.model import Family
@@ -192,6 +192,8 @@ def _standing(incident: Incident) -> str:
 def facts_of(view: View) -> list[tuple[str, str]]:
     """Return what is known of an incident as names and values, escaped for Slack."""
     incident, facts = view.incident, view.incident.facts
+    if incident.scope == SELF:
+        return [("Started", moment(incident.started_at))]
     fields = []
     if incident.family is Family.PERFORMANCE and view.members:
         fields += _performance_fields(view.members[0])
@@ -263,6 +265,8 @@ def first_action(view: View) -> str:
             "Until it is repaired, retraining would learn the fault."
         )
     if incident.family is Family.PIPELINE:
+        if incident.scope == SELF:
+            return "Look at the log of its workers: until it is repaired, models are not watched."
         return "Check that predictions and labels still reach the log."
     if incident.family is Family.PERFORMANCE:
         if any(cause.check != "drift" for cause in incident.facts.causes):

@@ -13,6 +13,8 @@ from monitor.model import Family
 
 #: The deployment that answers users; challengers have slots of their own.
 PRODUCTION = "production"
+#: Scope of the one incident that is about the service and no model; auditors move it, not windows.
+SELF = "service:watchkeeper"
 
 
 class Severity(StrEnum):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from alerts import events
 from alerts.desk import Desk
-from alerts.model import Incident, IncidentChange, IncidentState
+from alerts.model import SELF, Incident, IncidentChange, IncidentState
 from alerts.policy import AlertPolicy, policy_of
 from alerts.repository import Incidents, SeriesStore
 from alerts.settle import is_held_back, settle
@@ -36,13 +36,16 @@ def sweep(
             after = max(policy.close_after, policy.reopen)
             desk.handle(incident, events.Aged(at=now, after=after))
             continue
+        moved = _escalate(desk, _expire(desk, incident, now), now)
+        if moved.scope == SELF:
+            continue
         settle(
             desk,
-            _escalate(desk, _expire(desk, incident, now), now),
-            SeriesStore(session).roll_call(incident.id, clear_below=policy.clear_ratio),
+            moved,
+            SeriesStore(session).roll_call(moved.id, clear_below=policy.clear_ratio),
             policy=policy,
             now=now,
-            held_back=is_held_back(session, incident, now),
+            held_back=is_held_back(session, moved, now),
             changed=False,
         )
     return desk.changes

@@ -11,6 +11,8 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from alerts.audit import Auditor
+from alerts.routing import routing_of
+from alerts.self_watch import SelfWatch
 from service.bootstrap import Service
 from service.loops import Loop
 from service.metrics import LoopMetrics
@@ -119,7 +121,11 @@ class Running:
         ]
         heartbeat = service.settings.heartbeat
         auditor = Auditor(
-            service.engine, checks=checks, heartbeat=service.heartbeat, owner=service.name
+            service.engine,
+            checks=checks,
+            heartbeat=service.heartbeat,
+            owner=service.name,
+            tell=SelfWatch(service.engine, routing_of(service.settings), now=service.clock.now),
         )
         self._loop("audit", auditor.run_once, every=heartbeat.every.total_seconds())
 
