@@ -15,7 +15,7 @@ from scipy.special import betaincinv, chdtri
 from monitor.detection.arming import arm, history_of, key_of
 from monitor.detection.detector import HARMS, Detector, State, advance
 from monitor.detection.fitting import History
-from monitor.detection.losses import Losses, surrogate_of
+from monitor.detection.losses import Losses
 from monitor.detection.past import MINIMUM_UNITS, Past
 from monitor.detection.simulation import draw_paths, runs
 from watchkeeper.model_settings import ModelSettings
@@ -206,7 +206,7 @@ class _Trial:
     def __init__(
         self, history: History, detector: Detector, settings: ModelSettings, level: float
     ) -> None:
-        surrogate = surrogate_of(detector.metric, detector.task)
+        surrogate = detector.surrogate
         limit = settings.tolerance.limit(level)
         self._allowed = surrogate.to_loss(limit) - surrogate.to_loss(level)
         self._history = history

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from monitor.model import CheckResult, CheckStatus, Family, Measurement, Threshold
 from monitor.performance.interval import Performance, measure
 from monitor.performance.outcomes import Outcomes
-from monitor.performance.table import METRICS, metrics_of
+from monitor.performance.table import metric_of, metrics_of
 from monitor.reference import Reference
 from monitor.subject import Subject
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer labels a window is not judged.
@@ -23,6 +24,7 @@ def check_performance(
     tolerance: Tolerance,
     *,
     mature: bool,
+    value: CostMatrix | None = None,
 ) -> list[CheckResult]:
     """Measure every metric of the task, and judge the one that the tolerance is about.
 
@@ -36,19 +38,22 @@ def check_performance(
         Outcomes of the clusters of time that the window is made of.
     mature
         Whether the labels have had their delay to arrive.
+    value
+        What each outcome is worth; None where the owner has not said.
 
     Returns
     -------
     list of CheckResult
         The judged metric first.
     """
-    judged = measure(METRICS[tolerance.metric], blocks)
+    judged = measure(metric_of(tolerance.metric, value), blocks)
     others = [
         _report(subject, measure(metric, blocks), reference)
-        for metric in metrics_of(reference.bins.task)
+        for metric in metrics_of(reference.bins.task, value)
         if metric.name != tolerance.metric
     ]
-    return [_judge(subject, judged, reference, tolerance, mature=mature), *others]
+    level = reference.level(tolerance.metric, value)
+    return [_judge(subject, judged, reference, tolerance, level=level, mature=mature), *others]
 
 
 def _judge(
@@ -57,9 +62,9 @@ def _judge(
     reference: Reference,
     tolerance: Tolerance,
     *,
+    level: float | None,
     mature: bool,
 ) -> CheckResult:
-    level = reference.level(tolerance.metric)
     limit = None if level is None else tolerance.limit(level)
     higher = tolerance.better is Better.HIGHER
     status, reason = CheckStatus.INSUFFICIENT_DATA, _unjudged(found, level, mature=mature)

@@ -77,7 +77,7 @@ class DecayWatch:
         fitted = row.last_window is not None or row.detector is not None
         if row.key != key or not fitted:
             past = Pasts(self.session).get(self.reference.id)
-            level = self.reference.level(self.settings.tolerance.metric)
+            level = self.reference.level(self.settings.tolerance.metric, self.settings.value)
             detector = arm(history_of(past, self.settings), self.settings, level)
             row.key, row.state = key, State().to_dict()
             row.detector = None if detector is None else detector.to_dict()
@@ -131,7 +131,7 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
     known = None if reference.id is None else pasts.budget(reference.id)
     if known is not None and known.key == key_of(settings):
         return known
-    level = reference.level(settings.tolerance.metric)
+    level = reference.level(settings.tolerance.metric, settings.value)
     budget = back_test(pasts.get(reference.id), settings, level)
     if reference.id is not None:
         pasts.keep_budget(reference.id, budget)

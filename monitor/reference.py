@@ -18,7 +18,7 @@ from monitor.estimator_fit import fit_estimator
 from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
-from monitor.performance.table import metrics_of
+from monitor.performance.table import metric_of, metrics_of
 from monitor.period import cycles_of, note_on
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column, top_values
 from monitor.profiles.connection import connect
@@ -29,6 +29,7 @@ from monitor.samples import Sample, sample_of_table
 from monitor.season_habits import SeasonHabits, learn_seasons
 from monitor.segment_habits import SegmentHabits, learn_segments
 from monitor.usual import Usual, learn_usual
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task
@@ -92,8 +93,16 @@ class Reference:
     kind: str = "fixed"
     id: int | None = None
 
-    def level(self, metric: str) -> float | None:
-        """Return the metric on the reference; None when it is unknown."""
+    def level(self, metric: str, value: CostMatrix | None = None) -> float | None:
+        """Return the metric on the reference; None when it is unknown.
+
+        Parameters
+        ----------
+        value
+            What the business value is made from: today's matrix, not the one of the fit.
+        """
+        if metric == BUSINESS_VALUE and value is not None and self.profile.labels:
+            return float(metric_of(metric, value).value(self.profile.outcomes))
         known = self.performance.get(metric)
         return None if known is None else known.value
 
@@ -187,7 +196,9 @@ def reference_of(
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
     blocks = blocks_of(outcomes, settings.windows.timezone)
     performance = {
-        metric.name: measure(metric, blocks) for metric in metrics_of(schema.task) if whole.labels
+        metric.name: measure(metric, blocks)
+        for metric in metrics_of(schema.task, settings.value)
+        if whole.labels
     }
     past = Past.of(outcomes, settings.windows.size, settings.windows.timezone)
     decisive = performance.get(settings.tolerance.metric)
@@ -206,7 +217,7 @@ def reference_of(
             [profile for _, profile in windows],
             tiles,
             whole,
-            metric=settings.tolerance.metric,
+            metric=metric_of(settings.tolerance.metric, settings.value),
             zone=settings.windows.timezone,
         ),
         estimator=fit_estimator(

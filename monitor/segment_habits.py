@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.habits import Habit, learn_habits
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import Performance, measure
-from monitor.performance.table import METRICS
+from monitor.performance.table import Metric
 from monitor.profiles.model import Profile
 from monitor.profiles.segments import Segment
 
@@ -53,7 +53,7 @@ def learn_segments(
     tiles: Mapping[datetime, Profile],
     whole: Profile,
     *,
-    metric: str,
+    metric: Metric,
     zone: ZoneInfo,
 ) -> dict[Segment, SegmentHabits]:
     """Learn what is usual for every segment of a reference.
@@ -79,9 +79,7 @@ def learn_segments(
         }
         found[segment] = SegmentHabits(
             habits=learn_habits(own, profile),
-            performance=measure(METRICS[metric], blocks_of(outcomes, zone))
-            if profile.labels
-            else None,
+            performance=measure(metric, blocks_of(outcomes, zone)) if profile.labels else None,
         )
     return found
 

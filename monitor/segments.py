@@ -16,7 +16,7 @@ from monitor.drift_reference import fixed
 from monitor.model import CheckResult, CheckStatus, Family, Threshold
 from monitor.performance.blocks import blocks_of
 from monitor.performance.interval import LEVEL, Performance, measure
-from monitor.performance.table import METRICS
+from monitor.performance.table import Metric, metric_of
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.model import Profile
 from monitor.profiles.segments import Segment, segment_name
@@ -28,6 +28,7 @@ from monitor.segment_habits import SegmentHabits
 from monitor.statistics.multiple_testing import holm
 from monitor.subject import Subject
 from monitor.usual import ColumnUsual
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer rows of a segment a window says nothing of its columns, and labels of its metric.
@@ -61,6 +62,7 @@ def check_segments(
     *,
     zone: ZoneInfo,
     mature: bool,
+    value: CostMatrix | None = None,
 ) -> list[CheckResult]:
     """Check each declared segment by itself; nothing it finds is worse than a warning.
 
@@ -75,6 +77,8 @@ def check_segments(
         Of the window, with the profiles of their segments.
     mature
         Whether the labels have had their delay to arrive.
+    value
+        What the business value is made from.
     """
     slices = [
         _Slice(
@@ -94,9 +98,10 @@ def check_segments(
     if not slices:
         return []
     results: list[CheckResult] = []
+    metric = metric_of(tolerance.metric, value)
     for each in slices:
         results += _performance(
-            subject, each, tolerance, zone=zone, mature=mature, segments=len(slices)
+            subject, each, tolerance, metric, zone=zone, mature=mature, segments=len(slices)
         )
     large = [each for each in slices if each.current.rows >= MINIMUM_ROWS]
     for each in large:
@@ -111,16 +116,17 @@ def _performance(
     subject: Subject,
     each: _Slice,
     tolerance: Tolerance,
+    metric: Metric,
     *,
     zone: ZoneInfo,
     mature: bool,
     segments: int,
 ) -> Iterator[CheckResult]:
-    level = each.usual.performance
+    level = _level(each, metric)
     if level is None or level.value is None or each.current.labels < MINIMUM_LABELS:
         return
     outcomes = {start: tile.outcomes for start, tile in each.tiles.items()}
-    found = measure(METRICS[tolerance.metric], blocks_of(outcomes, zone))
+    found = measure(metric, blocks_of(outcomes, zone))
     if found.value is None:
         return
     limit, higher = tolerance.limit(level.value), tolerance.better is Better.HIGHER
@@ -150,6 +156,15 @@ def _performance(
         reason=f"{tolerance.metric} {found.value:.4f} in {each.name}, reference {level.value:.4f}",
         effect=(found.value - level.value) / (limit - level.value) if mature else None,
     )
+
+
+def _level(each: _Slice, metric: Metric) -> Performance | None:
+    """Return the metric in the reference; None where another, or another value, was learned."""
+    level = each.usual.performance
+    if level is None or level.value is None or level.metric != metric.name:
+        return None
+    now = float(metric.value(each.reference.outcomes))
+    return level if math.isclose(now, level.value, rel_tol=1e-3, abs_tol=1e-9) else None
 
 
 def _beyond(found: Performance, level: Performance, limit: float, *, segments: int) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.schema import Task
 
 Array = npt.NDArray[Any]
@@ -21,6 +22,8 @@ ERROR_RATE = 0.05
 MINIMUM_DAYS = 4
 #: Probabilities are kept this far from 0 and 1, so that one row cannot decide everything.
 _CLIP = 1e-6
+#: The loss of a row that stands for the business value: what it falls short of the best outcome.
+SHORTFALL = "shortfall"
 _SQUARED = ("mse", "rmse", "r2")
 _HARD = ("accuracy", "f1", "precision", "recall", "error_rate")
 
@@ -90,6 +93,8 @@ def loss_name(task: Task, metric: str, *, probabilities: bool) -> str:
     >>> loss_name(Task.REGRESSION, "rmse", probabilities=False)
     'squared_error'
     """
+    if metric == BUSINESS_VALUE:
+        return SHORTFALL
     if task is Task.REGRESSION:
         return "squared_error" if metric in _SQUARED else "absolute_error"
     if metric in _HARD or not probabilities:
@@ -132,6 +137,24 @@ def row_losses(name: str, y_true: Array, y_pred: Array, proba: Array | None = No
         of_truth = table[np.arange(len(y_true)), y_true.astype(int)]
         losses = -np.log(np.clip(of_truth, _CLIP, 1 - _CLIP))
     return losses
+
+
+def shortfalls(y_true: Array, y_pred: Array, matrix: CostMatrix) -> Array:
+    """Return how far each row's value is from that of the best outcome, shape ``(n,)``.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Shape ``(n,)``, 0 or 1.
+
+    Examples
+    --------
+    >>> matrix = CostMatrix(true_positive=20, false_positive=-5, false_negative=-100)
+    >>> shortfalls(np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0]), matrix).tolist()
+    [0.0, 120.0, 25.0, 20.0]
+    """
+    outcome = 2 * y_true.astype(int) + y_pred.astype(int)
+    return np.asarray(matrix.best - np.asarray(matrix.values)[outcome])
 
 
 def _brier(truth: Array, proba: Array) -> Array:

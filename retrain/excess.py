@@ -37,7 +37,8 @@ def per_row_loss(value: float, *, higher_is_better: bool) -> float:
 
     A loss is itself. A score with 1 as its best (ROC AUC, accuracy, F1) counts as ``1 - value``
     for each row: for accuracy that is the share of errors, for the others a surrogate, since a
-    rank statistic is no mean over rows.
+    rank statistic is no mean over rows. A business value counts as ``1 - value`` too: where it is
+    reckoned from does not matter for what exceeds a level.
 
     Examples
     --------
@@ -60,7 +61,7 @@ def accumulate(
     Parameters
     ----------
     level
-        Mean loss of a row that was promised; finite, at least 0.
+        Mean loss of a row that was promised; finite, and at least 0 but for a business value.
     carried
         The account before the first window.
 

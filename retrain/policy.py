@@ -172,4 +172,5 @@ _UNITS = {
     "accuracy": "errors",
     "roc_auc": "1 − ROC AUC units",
     "mae": "units of absolute error",
+    "business_value": "units of business value",
 }

@@ -8,10 +8,20 @@ import numpy as np
 
 from monitor.performance import from_rows
 from monitor.performance.outcomes import Outcomes
-from monitor.performance.table import METRICS
+from monitor.performance.table import metric_of
 from retrain.dataset import Dataset
-from retrain.evaluation import Array, Evaluation, compare, guard, loss_name, row_losses
+from retrain.evaluation import (
+    SHORTFALL,
+    Array,
+    Evaluation,
+    compare,
+    guard,
+    loss_name,
+    row_losses,
+    shortfalls,
+)
 from serving.artifact import LoadedModel, Prediction
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import FeatureSchema, Task
 from watchkeeper.tolerance import Better
@@ -47,7 +57,7 @@ def score(model: LoadedModel, rows: Dataset, settings: ModelSettings) -> Scored:
     return Scored(
         prediction=prediction,
         loss=name,
-        losses=_losses(name, truth, prediction, model.schema),
+        losses=_losses(name, truth, prediction, model.schema, settings.value),
         metric=_metric(truth, prediction, model.schema, settings),
     )
 
@@ -67,7 +77,11 @@ def evaluate(
     )
 
 
-def _losses(name: str, truth: Array, said: Prediction, schema: FeatureSchema) -> Array:
+def _losses(
+    name: str, truth: Array, said: Prediction, schema: FeatureSchema, value: CostMatrix | None
+) -> Array:
+    if name == SHORTFALL and value is not None:
+        return shortfalls(truth, said.y_pred, value)
     if schema.task is not Task.MULTICLASS or said.y_pred_proba is None:
         return row_losses(name, truth, said.y_pred, said.y_pred_proba)
     # A class that the model does not know has no probability at all.
@@ -82,8 +96,8 @@ def _losses(name: str, truth: Array, said: Prediction, schema: FeatureSchema) ->
 def _metric(
     truth: Array, said: Prediction, schema: FeatureSchema, settings: ModelSettings
 ) -> float:
-    value = METRICS[settings.tolerance.metric].value(_outcomes(truth, said, schema))
-    return float(np.ravel(value)[0])
+    metric = metric_of(settings.tolerance.metric, settings.value)
+    return float(np.ravel(metric.value(_outcomes(truth, said, schema)))[0])
 
 
 def _outcomes(truth: Array, said: Prediction, schema: FeatureSchema) -> Outcomes:

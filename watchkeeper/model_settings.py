@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.configuration import ConfigurationErrors, Section, nearest, validate
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.environment import MODELS_VARIABLE, overlay
@@ -33,6 +34,7 @@ __all__ = [
     "BUILT_IN_LOG",
     "AlarmBudget",
     "Alerts",
+    "CostMatrix",
     "Label",
     "ModelSettings",
     "Owner",
@@ -100,6 +102,11 @@ class ModelSettings(Section):
     )
     windows: Windows = Field(description="over which stretches of time the model is judged")
     tolerance: Tolerance = Field(description="the metric that decides, and what counts as decay")
+    value: CostMatrix | None = Field(
+        default=None,
+        description="Binary: what each outcome is worth; the metric `business_value` is the mean "
+        "over the labelled predictions.",
+    )
     alarm_budget: AlarmBudget = Field(default=AlarmBudget(), description="Accepted false alarms.")
     alerts: Alerts = Field(default=Alerts(), description="When a finding becomes an incident.")
     segments: tuple[str, ...] = Field(
@@ -120,6 +127,7 @@ class ModelSettings(Section):
             yield from ((("routes", index, *place), problem) for place, problem in route.problems())
         yield from _within("prediction", self.prediction.problems_for(self.task))
         yield from _within("tolerance", self.tolerance.problems_for(self.task))
+        yield from self._value_problems()
         if self.label.positive is not None and self.task is not Task.BINARY:
             yield ("label", "positive"), f"a {self.task} model has no positive class"
         yield from self._feature_problems()
@@ -140,6 +148,15 @@ class ModelSettings(Section):
         """Return the columns that this file gives a role; none of them is a feature."""
         roles = {self.timestamp, self.label.column, *self.prediction.columns(), *self.exclude}
         return frozenset(roles | {self.label.available_at} - {None})  # type: ignore[operator]
+
+    def _value_problems(self) -> Iterator[tuple[Place, str]]:
+        if self.value is not None:
+            yield from _within("value", self.value.problems())
+            if self.task is not Task.BINARY:
+                yield ("value",), f"a {self.task} model has no positives and negatives to value"
+        elif self.tolerance.metric == BUSINESS_VALUE and self.task is Task.BINARY:
+            needed = "needs `value`, for example {false_positive: -5, false_negative: -100}"
+            yield ("tolerance", "metric"), f"{BUSINESS_VALUE} {needed}"
 
     def _feature_problems(self) -> Iterator[tuple[Place, str]]:
         if self.features is None:

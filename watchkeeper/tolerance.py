@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.configuration import Section, nearest
 from watchkeeper.document import Place
 from watchkeeper.schema import Task
@@ -44,6 +45,7 @@ METRICS = {
     **_kinds(Better.LOWER, _CLASSES, "log_loss"),
     **_kinds(Better.LOWER, _BINARY, "brier", "calibration_error"),
     **_kinds(Better.HIGHER, _BINARY, "roc_auc", "average_precision", "precision", "recall"),
+    **_kinds(Better.HIGHER, _BINARY, BUSINESS_VALUE),
     **_kinds(Better.HIGHER, _CLASSES, "accuracy", "f1"),
     **_kinds(Better.LOWER, _NUMBERS, "mae", "rmse", "mape"),
     **_kinds(Better.HIGHER, _NUMBERS, "r2"),

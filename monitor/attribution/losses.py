@@ -18,6 +18,7 @@ _KINDS = {
     "rmse": "squared",
     "r2": "squared",
     "accuracy": "error",
+    "business_value": "error",
     "f1": "error",
     "precision": "error",
     "recall": "error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitor.detection.detector import Detector
 from monitor.detection.fitting import History, fit_detector, learn_history
 from monitor.detection.past import Past
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import DAY
 
@@ -32,7 +33,9 @@ def key_of(settings: ModelSettings) -> str:
         windows.size,
         windows.timezone.key,
     )
-    return "|".join(str(part) for part in (*said, budget.pages, budget.per))
+    value = _value_of(settings)
+    valued = () if value is None else value.values
+    return "|".join(str(part) for part in (*said, budget.pages, budget.per, *valued))
 
 
 def history_of(past: Past, settings: ModelSettings) -> History:
@@ -42,6 +45,7 @@ def history_of(past: Past, settings: ModelSettings) -> History:
         metric=settings.tolerance.metric,
         per_window=max(1, round(settings.windows.size / past.length)),
         per_day=max(1, round(DAY / past.length)),
+        value=_value_of(settings),
     )
 
 
@@ -62,4 +66,10 @@ def arm(history: History, settings: ModelSettings, level: float | None) -> Detec
         tolerance=settings.tolerance,
         level=level,
         run=run_of(settings),
+        value=_value_of(settings),
     )
+
+
+def _value_of(settings: ModelSettings) -> CostMatrix | None:
+    """Return the cost matrix where it decides; another metric is not fitted anew for it."""
+    return settings.value if settings.tolerance.metric == BUSINESS_VALUE else None

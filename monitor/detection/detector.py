@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detection.losses import Losses, surrogate_of
+from monitor.detection.losses import Losses, Surrogate, surrogate_of
 from monitor.performance.outcomes import Outcomes
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.schema import Task
 
 Floats = NDArray[np.float64]
@@ -49,6 +50,8 @@ class Detector:
         Evidence at which it alarms: the mean number of quiet windows between two alarms.
     windows
         Windows of the reference that it was fitted on, or the days of it where those are shorter.
+    value
+        What the business value is made from; None for other metrics.
     """
 
     metric: str
@@ -61,6 +64,12 @@ class Detector:
     rows: float
     threshold: float
     windows: int
+    value: CostMatrix | None = None
+
+    @property
+    def surrogate(self) -> Surrogate:
+        """How its metric is turned into losses."""
+        return surrogate_of(self.metric, self.task, self.value)
 
     @property
     def stakes(self) -> Floats:
@@ -70,7 +79,7 @@ class Detector:
         """
         spread = self.deviation * math.sqrt(self.rows)
         stakes = np.asarray(HARMS) * np.sqrt(self.dispersion) / max(spread, 1e-12)
-        if not surrogate_of(self.metric, self.task).by_row:
+        if not self.surrogate.by_row:
             return stakes
         largest = 2.0 if self.metric == "f1" else 1.0
         return np.minimum(stakes, _MOST_AT_STAKE / max(self.limit * largest, 1e-12))
@@ -90,11 +99,10 @@ class Detector:
         numpy.ndarray
             Shape ``(len(HARMS),)``; zeros where the window holds nothing to bet on.
         """
-        surrogate = surrogate_of(self.metric, self.task)
         labelled = [tile for tile in tiles if int(tile.rows) > 0]
         if not labelled:
             return np.zeros(len(HARMS))
-        return self.evidence_of(surrogate.losses(labelled, generator, self.cap))
+        return self.evidence_of(self.surrogate.losses(labelled, generator, self.cap))
 
     def evidence_of(self, losses: Losses, shift: float = 0.0) -> Floats:
         """Return the logarithm of what each bet makes of one unit, given the losses.
@@ -120,7 +128,7 @@ class Detector:
         """
         excess = losses.loss - (self.limit - shift) * losses.size
         moved = self.stakes[:, None] * excess
-        if surrogate_of(self.metric, self.task).by_row:
+        if self.surrogate.by_row:
             gained = np.log1p(np.maximum(moved, -0.999)) @ losses.count
         else:
             size = np.abs(moved)
@@ -131,14 +139,22 @@ class Detector:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the detector as plain JSON types."""
-        plain = {"task": str(self.task), "cap": _finite(self.cap)}
+        value = None if self.value is None else self.value.model_dump()
+        plain = {"task": str(self.task), "cap": _finite(self.cap), "value": value}
         return asdict(self) | plain | {"dispersion": list(self.dispersion)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Read what ``to_dict`` wrote."""
         cap = math.inf if data["cap"] is None else data["cap"]
-        typed = {"task": Task(data["task"]), "cap": cap, "dispersion": tuple(data["dispersion"])}
+        # Detectors stored before there was a business value have none.
+        value = None if data.get("value") is None else CostMatrix(**data["value"])
+        typed = {
+            "task": Task(data["task"]),
+            "cap": cap,
+            "dispersion": tuple(data["dispersion"]),
+            "value": value,
+        }
         return cls(**(data | typed))
 
 

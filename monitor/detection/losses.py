@@ -13,6 +13,7 @@ from monitor.detection.micro_blocks import micro_block_losses
 from monitor.performance.outcomes import Outcomes
 from monitor.performance.scores import midpoints
 from monitor.performance.table import METRICS
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.schema import Task
 
 Floats = NDArray[np.float64]
@@ -80,14 +81,21 @@ class Surrogate:
         return replace(found, loss=np.minimum(found.loss, cap)) if self.capped else found
 
 
-def surrogate_of(metric: str, task: Task) -> Surrogate:
+def surrogate_of(metric: str, task: Task, value: CostMatrix | None = None) -> Surrogate:
     """Return how a metric of a task is turned into losses.
+
+    Parameters
+    ----------
+    value
+        What the business value is made from.
 
     Examples
     --------
     >>> surrogate_of("accuracy", Task.MULTICLASS).to_loss(0.9).__round__(3)
     0.1
     """
+    if metric == BUSINESS_VALUE and value is not None:
+        return _of_matrix(value)
     if metric in _SUMS:
         return Surrogate(of=_of_sums(*_SUMS[metric]), to_loss=_TO_LOSS[metric], by_row=False)
     if metric == "log_loss" and task is Task.MULTICLASS:
@@ -161,6 +169,19 @@ def _precision(tiles: Sequence[Outcomes]) -> Losses:
 def _recall(tiles: Sequence[Outcomes]) -> Losses:
     counts = _total(tiles).counts
     return _errors(float(counts[3]), float(counts[2]))
+
+
+def _of_matrix(matrix: CostMatrix) -> Surrogate:
+    """Use the value that a row falls short of the best outcome, as a share of the matrix's span."""
+    loss = (matrix.best - np.asarray(matrix.values)) / matrix.span
+
+    def of(tiles: Sequence[Outcomes]) -> Losses:
+        return _counted(loss, _total(tiles).counts[:4].astype(np.float64))
+
+    def to_loss(value: float) -> float:
+        return (matrix.best - value) / matrix.span
+
+    return Surrogate(of=of, to_loss=to_loss)
 
 
 def _f1(tiles: Sequence[Outcomes]) -> Losses:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from monitor.performance.outcomes import Outcomes
 from monitor.performance.scores import midpoints
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.schema import Task
 
 Floats = NDArray[np.float64]
@@ -27,6 +28,32 @@ def divide(numerator: NDArray[np.generic], denominator: NDArray[np.generic]) -> 
     result: Floats = np.full(np.broadcast(top, bottom).shape, np.nan)
     np.divide(top, bottom, out=result, where=bottom != 0)
     return result
+
+
+def business_value(outcomes: Outcomes, matrix: CostMatrix) -> Floats:
+    """Mean value of a labelled prediction, in the unit of the cost matrix (Elkan 2001).
+
+    Parameters
+    ----------
+    outcomes
+        Of a binary model.
+
+    References
+    ----------
+    Elkan, C. (2001). The foundations of cost-sensitive learning. Proceedings of IJCAI 2001,
+    973–978.
+
+    Examples
+    --------
+    Of ten predictions one is a false alarm at −5 and one a miss at −100: −105 / 10.
+
+    >>> from monitor.performance.from_rows import binary
+    >>> ten = binary([0, 0, 0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1, 0, 1, 1])
+    >>> matrix = CostMatrix(false_positive=-5, false_negative=-100)
+    >>> business_value(ten, matrix).item()
+    -10.5
+    """
+    return divide(outcomes.counts[..., :4] @ np.asarray(matrix.values), outcomes.rows)
 
 
 def log_loss(outcomes: Outcomes) -> Floats:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.performance import metrics
 from monitor.performance.outcomes import Outcomes
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.schema import Task
 
 _BINARY = frozenset({Task.BINARY})
@@ -148,12 +150,37 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def metrics_of(task: Task) -> list[Metric]:
+def metrics_of(task: Task, value: CostMatrix | None = None) -> list[Metric]:
     """Return the metrics that a task has, in the order of the table.
+
+    Parameters
+    ----------
+    value
+        What each outcome of a binary model is worth; None where its owner has not said.
 
     Examples
     --------
     >>> [metric.name for metric in metrics_of(Task.REGRESSION)]
     ['mae', 'rmse', 'mape', 'r2']
     """
-    return [metric for metric in METRICS.values() if task in metric.tasks]
+    found = [metric for metric in METRICS.values() if task in metric.tasks]
+    return found if value is None else [*found, metric_of(BUSINESS_VALUE, value)]
+
+
+def metric_of(name: str, value: CostMatrix | None = None) -> Metric:
+    """Return a metric by its name, the business value by its cost matrix.
+
+    Examples
+    --------
+    >>> metric_of("business_value", CostMatrix(true_positive=20, false_negative=-100)).bounds
+    (-100.0, 20.0)
+    """
+    if name != BUSINESS_VALUE or value is None:
+        return METRICS[name]
+    return Metric(
+        name=name,
+        bounds=(value.worst, value.best),
+        tasks=_BINARY,
+        higher_is_better=True,
+        value=partial(metrics.business_value, matrix=value),
+    )

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from monitor.model import CheckStatus
-from monitor.reference_store import ReferenceRow
+from monitor.reference_store import ReferenceRow, References
 from monitor.repository import MeasurementRow, WindowRow
 from reports.model import (
     Paging,
@@ -35,6 +35,7 @@ from reports.model import (
     WindowRow as ShownWindow,
 )
 from retrain.rows import QuarantinedWindowRow
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.database import UtcDateTime
 from watchkeeper.window import Window
 
@@ -104,10 +105,17 @@ def timeline(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
+    value: CostMatrix | None = None,
 ) -> tuple[TimelinePoint, ...]:
-    """Return the newest windows in ``[start, end)``, oldest first, with limit and reference."""
+    """Return the newest windows in ``[start, end)``, oldest first, with limit and reference.
+
+    Parameters
+    ----------
+    value
+        What the business value is made from.
+    """
     rows = session.execute(_points(model, metric, limit=TIMELINE, start=start, end=end)).all()
-    levels = _levels(session, model, metric, {row.version for row in rows})
+    levels = _levels(session, model, metric, {row.version for row in rows}, value)
     return tuple(
         _to_point(row, reference=levels.get(row.version))
         for row in sorted(rows, key=lambda row: (row.window_start, row.version))
@@ -272,14 +280,21 @@ def _newest(points: list[TimelinePoint]) -> Newest:
 
 
 def _levels(
-    session: Session, model: str, metric: str, versions: Collection[int]
+    session: Session,
+    model: str,
+    metric: str,
+    versions: Collection[int],
+    value: CostMatrix | None,
 ) -> dict[int, float | None]:
+    if metric == BUSINESS_VALUE:
+        found = {version: References(session).find(model, version) for version in versions}
+        return {number: each.level(metric, value) for number, each in found.items() if each}
     rows = session.execute(
         select(ReferenceRow.version, ReferenceRow.performance).where(
             ReferenceRow.model == model, ReferenceRow.version.in_(versions)
         )
     )
-    return {version: found.get(metric, {}).get("value") for version, found in rows}
+    return {version: known.get(metric, {}).get("value") for version, known in rows}
 
 
 def _findings(

@@ -106,6 +106,7 @@ def test_losses_that_are_not_finite_are_refused() -> None:
         (Task.BINARY, "log_loss", True, "log_loss"),
         (Task.BINARY, "brier", True, "brier"),
         (Task.BINARY, "accuracy", True, "error"),
+        (Task.BINARY, "business_value", True, "shortfall"),
         (Task.BINARY, "log_loss", False, "error"),
         (Task.MULTICLASS, "roc_auc", True, "log_loss"),
         (Task.REGRESSION, "mae", False, "absolute_error"),

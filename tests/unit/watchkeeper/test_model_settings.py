@@ -138,11 +138,30 @@ def test_it_says_where_and_what_was_expected(
         ("retrain: {command: x, policy: drft}", "9: retrain.policy: no policy 'drft'; did you"),
         ("retrain: {command: x, cost: cheap}", "9: retrain.cost: expected a number, got 'cheap'"),
         ("retrain: {policy: never}", "9: retrain.command: missing"),
+        ("value: {}", "9: value: expected outcomes of different value"),
+        ("value: {false_negative: .inf}", "9: value.false_negative: "),
+        ("value: {false_negativ: -100}", "unknown key; did you mean 'false_negative'?"),
         ("alarm_budget: {per: fortnight}", "9: alarm_budget.per: expected one of: week, month"),
     ],
 )
 def test_it_finds_what_contradicts_itself(tmp_path: Path, extra: str, refusal: str) -> None:
     assert any(refusal in line for line in refusals(tmp_path, LEAST + extra))
+
+
+def test_the_business_value_needs_what_the_outcomes_of_a_binary_model_are_worth(
+    tmp_path: Path,
+) -> None:
+    text = LEAST.replace("roc_auc", "business_value")
+    (refusal,) = refusals(tmp_path, text)
+    assert refusal.startswith("8: tolerance.metric: business_value needs `value`, for example {")
+
+    matrix = "value: {false_positive: -5, false_negative: -100}\n"
+    assert load_model(write(tmp_path, text + matrix), {}).value is not None
+
+    classes = LEAST.replace("binary", "multiclass").replace("score: p", "label: p")
+    classes = classes.replace("roc_auc", "accuracy") + matrix
+    (refusal,) = refusals(tmp_path, classes)
+    assert refusal == "9: value: a multiclass model has no positives and negatives to value"
 
 
 def test_a_variable_takes_precedence_and_is_named_when_it_is_wrong(tmp_path: Path) -> None:

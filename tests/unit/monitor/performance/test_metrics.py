@@ -15,8 +15,9 @@ from monitor.performance.from_rows import binary, multiclass, regression
 from monitor.performance.metrics import tie_bound
 from monitor.performance.outcomes import Outcomes
 from monitor.performance.scores import BINS, bin_of, edges
-from monitor.performance.table import METRICS
+from monitor.performance.table import METRICS, metric_of
 from watchkeeper import tolerance
+from watchkeeper.business_value import CostMatrix
 from watchkeeper.schema import Task
 
 CLASSES = ("drizzle", "rain", "sun")
@@ -151,5 +152,6 @@ def test_every_score_lies_in_its_bin(score: float) -> None:
 
 def test_metrics_agree_with_those_that_configuration_knows() -> None:
     for name, kind in tolerance.METRICS.items():
-        assert METRICS[name].tasks == kind.tasks
-        assert METRICS[name].higher_is_better == (kind.better is tolerance.Better.HIGHER)
+        metric = metric_of(name, CostMatrix(false_negative=-100))
+        assert metric.tasks == kind.tasks
+        assert metric.higher_is_better == (kind.better is tolerance.Better.HIGHER)
