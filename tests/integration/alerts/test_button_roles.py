@@ -102,7 +102,7 @@ def by_request(room: Room, slack: StandIn) -> Iterator[Callable[..., None]]:
 
     def serve(**permission: Any) -> None:
         answer = partial(whisper, base_url=slack.base_url)
-        handler = interactions_handler(room.interactions(**permission), answer)
+        handler = interactions_handler(room.interactions(**permission), answer, patience=10)
         server = Server(Litestar([handler], logging_config=None), host="127.0.0.1", port=0)
         server.start()
         servers.append(server)

@@ -46,6 +46,7 @@ class Desk:
     def __init__(self, engine: Engine, slack: StandIn, clock: SteppedClock) -> None:
         self.engine, self.slack, self.clock = engine, slack, clock
         self.runs: list[str] = []
+        self.seconds: list[float] = []
         self.lock = threading.Lock()
         client = make_client("xoxb-test", base_url=slack.base_url)
         how = Delivering(limits=UNLIMITED, interactive=True)
@@ -63,8 +64,20 @@ class Desk:
         status, seconds = self.slack.clicks.click(
             CHANNEL, root["ts"], f"incident.{action}", user=user, value=value
         )
-        assert seconds < 3
+        self.seconds.append(seconds)
         return status
+
+    def serve(self, *, patience: float) -> Server:
+        """Answer clicks; a test of what a click does waits for it, however busy the machine."""
+        interactions = Interactions(
+            self.engine, self.clock, secrets=[SECRET], retrain=self.retrain, wall=time.time
+        )
+        answer = partial(whisper, base_url=self.slack.base_url)
+        handler = interactions_handler(interactions, answer, patience=patience)
+        server = Server(Litestar([handler], logging_config=None), host="127.0.0.1", port=0)
+        server.start()
+        self.slack.clicks.url = f"{server.url}/slack/interactions"
+        return server
 
     def told(self) -> list[str]:
         deadline = time.monotonic() + 5
@@ -85,14 +98,7 @@ def slack() -> Iterator[StandIn]:
 @pytest.fixture
 def desk(engine: Engine, flights: Any, slack: StandIn, clock: SteppedClock) -> Iterator[Desk]:
     made = Desk(engine, slack, clock)
-    interactions = Interactions(
-        engine, clock, secrets=[SECRET], retrain=made.retrain, wall=time.time
-    )
-    answer = partial(whisper, base_url=slack.base_url)
-    app = Litestar([interactions_handler(interactions, answer)], logging_config=None)
-    server = Server(app, host="127.0.0.1", port=0)
-    server.start()
-    slack.clicks.url = f"{server.url}/slack/interactions"
+    server = made.serve(patience=10)
     for number in (0, 1):
         flights.day(number, loss=2.0)
     clock.advance_to(FIRST + 2 * DAY)
@@ -111,6 +117,31 @@ def test_acknowledge_takes_the_incident_and_says_so(desk: Desk, flights: Any) ->
     (reply,) = desk.slack.replies(CHANNEL, root["ts"])
     assert "acknowledged by ada" in root["text"]
     assert reply["text"] == "Acknowledged by ada."
+
+
+def test_clicks_are_answered_in_less_than_half_a_second(desk: Desk, flights: Any) -> None:
+    number = flights.incident().id
+    for _ in range(10):
+        desk.click("ack")
+        desk.click("snooze", value=f"{number}.1.1h")
+
+    assert sorted(desk.seconds)[len(desk.seconds) // 2] < 0.5
+
+
+@ON_SQLITE
+def test_a_click_that_must_wait_for_the_database_is_answered_first(
+    desk: Desk, flights: Any
+) -> None:
+    server = desk.serve(patience=0.1)
+    with write(desk.engine):
+        assert desk.click("ack") == 200
+        assert flights.incident().state is S.OPEN
+    deadline = time.monotonic() + 10
+    while flights.incident().state is not S.ACKED and time.monotonic() < deadline:
+        time.sleep(0.02)
+    server.stop()
+
+    assert flights.incident().state is S.ACKED
 
 
 @ON_SQLITE
