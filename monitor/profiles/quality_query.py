@@ -12,7 +12,7 @@ from monitor.decimals import DOUBLE_SLACK, MANY, SINGLE_SLACK, SLACK, coarse_dec
 from monitor.edges import FEW_VALUES, MAX_CATEGORIES, ColumnBins
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
 from monitor.profiles.functions import epoch_us, value_counts
-from monitor.profiles.quality_counts import HOURS, QualityCounts
+from monitor.profiles.quality_counts import HOURS, PER_COLUMN, QualityCounts
 from watchkeeper.schema import ColumnKind
 
 Row = Mapping[str, Any]
@@ -24,6 +24,7 @@ MISREAD = " misread"
 _HOUR_US = 3_600_000_000
 #: Columns that tell rows apart well enough: those with the most bins.
 _HASHED = 12
+_ALL_WHOLE = 2.0**53
 
 
 def row_aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def read_quality(row: Row, columns: Sequence[Sequence[int]]) -> QualityCounts:
     for hour, rows in row["q_hours"] or ():
         hours[hour] = rows
     return QualityCounts(
-        columns=np.array(columns, dtype=np.int64).T,
+        columns=np.array(columns, dtype=np.int64).reshape(-1, len(PER_COLUMN)).T,
         hours=hours,
         copies=row["n"] - row.get("q_different", row["n"]),
     )
@@ -107,4 +108,6 @@ def _has_decimals(value: Any, decimals: int, column: ColumnBins) -> Any:
     relative = SINGLE_SLACK if column.single else DOUBLE_SLACK
     slack = SLACK + relative * largest * 10.0**decimals
     scaled = value * 10.0**decimals if decimals else value
-    return (scaled - (scaled + 0.5).floor()).abs() <= slack
+    near = (scaled - (scaled + 0.5).floor()).abs() <= slack
+    # Beyond this every number is whole, and may be too large for the integer that floor() gives.
+    return ibis.cases((scaled.abs() >= _ALL_WHOLE, True), else_=near)

@@ -105,7 +105,7 @@ def profile_tiles(
             segment=segment,
         )
 
-    return _read(connection, query, bins, tile)
+    return read_tiles(lambda segment: connection.rows(query(segment)), bins, tile)
 
 
 def profile_rows(
@@ -113,19 +113,18 @@ def profile_rows(
 ) -> dict[datetime, Profile]:
     """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``."""
 
-    def query(segment: str | None) -> str:
-        return _compiled_rows(bins, rows, tile, segment)
+    def found(segment: str | None) -> list[dict[str, Any]]:
+        return connection.rows(_compiled_rows(bins, rows, tile, segment))
 
-    return _read(connection, query, bins, tile)
+    return read_tiles(found, bins, tile)
 
 
-def _read(
-    connection: Connection,
-    query: Callable[[str | None], str],
+def read_tiles(
+    query: Callable[[str | None], list[dict[str, Any]]],
     bins: ProfileBins,
     tile: timedelta,
 ) -> dict[datetime, Profile]:
-    """Run the query, grouped by the first column of segments if there is any.
+    """Read what the query finds, grouped by the first column of segments if there is any.
 
     The rows of all values are the whole, so that one column of segments costs no further scan.
     """
@@ -133,7 +132,7 @@ def _read(
     found: dict[datetime, Profile] = {}
     for number, column in enumerate(columns):
         parts: dict[datetime, dict[str | None, Profile]] = {}
-        for row in connection.rows(query(column)):
+        for row in query(column):
             own = parts.setdefault(EPOCH + row["tile"] * tile, {})
             # What was left out of a tile is joined to the row of each of its segments.
             row["duplicates"] = row.get("duplicates") if not own else 0
@@ -149,12 +148,20 @@ def _read(
 
 
 def _grouped(rows: ibis.Table, bins: ProfileBins, segment: str | None) -> ibis.Table:
+    rows, keys = by_segment(rows, bins, segment)
+    return rows.group_by(keys).aggregate(**aggregates(rows, bins))
+
+
+def by_segment(
+    rows: ibis.Table, bins: ProfileBins, segment: str | None
+) -> tuple[ibis.Table, list[str]]:
+    """Return rows with the value of their segment, null for none, and the columns to group by."""
     if segment is None:
-        return rows.group_by("tile").aggregate(**aggregates(rows, bins))
+        return rows, ["tile"]
     value = rows[segment].cast("string") if segment in rows.columns else ibis.null("string")
     listed = value.isin(list(bins.segments[segment]))
     rows = rows.mutate(**{_SEGMENT: listed.ifelse(value, ibis.null("string"))})
-    return rows.group_by(["tile", _SEGMENT]).aggregate(**aggregates(rows, bins))
+    return rows, ["tile", _SEGMENT]
 
 
 def tile_of(instant: datetime, tile: timedelta) -> datetime:
