@@ -173,9 +173,9 @@ def merge_cells(reference: Counts, current: Counts, *, ordered: bool) -> tuple[C
         merged = [np.append(part[~rare], part[rare].sum()) for part in (reference, current)]
     else:
         group, filled, groups = 0, 0.0, []
-        for rows in expected:
+        for rows in expected.tolist():
             groups.append(group)
-            filled += float(rows)
+            filled += rows
             if filled >= _ROWS_PER_CELL:
                 group, filled = group + 1, 0.0
         # What is left at the end is too little for a cell of its own.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,7 +24,8 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]
     ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table)
+    # Of the table, not of its class: the session need not look at each row.
+    statement = insert(cast(Table, table.__table__))
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
     # One statement with many sets of values: its text does not depend on how many there are.
     session.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Self
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from monitor.habits import MINIMUM_ROWS, is_constant, wilson_limit
-from monitor.profiles.model import ColumnProfile, Profile
+from monitor.profiles.model import ColumnProfile, Extent, Profile
 from monitor.profiles.quality_counts import HOURS
 from monitor.variation import MINIMUM_WINDOWS
 
@@ -123,7 +123,7 @@ def learn_usual(
         The profile of the whole reference.
     """
     starts = sorted(tiles)
-    ordered = [tiles[start].columns() for start in starts]
+    ordered = [tiles[start].extents() for start in starts]
     parts = [window.columns() for window in windows if window.rows]
     columns = {}
     for index, column in enumerate(whole.columns()):
@@ -170,7 +170,7 @@ def _prediction(values: Sequence[float]) -> tuple[float, float]:
 
 def _column(
     windows: Sequence[ColumnProfile],
-    tiles: Sequence[tuple[datetime, ColumnProfile]],
+    tiles: Sequence[tuple[datetime, Extent]],
     whole: ColumnProfile,
 ) -> ColumnUsual:
     judged = [window for window in windows if window.values >= MINIMUM_ROWS]
@@ -279,7 +279,7 @@ def _hours(windows: Sequence[Profile]) -> tuple[float, ...]:
     return tuple(np.where(always, table.mean(axis=0), 0.0).tolist())
 
 
-def _longest(tiles: Sequence[tuple[datetime, ColumnProfile]]) -> float | None:
+def _longest(tiles: Sequence[tuple[datetime, Extent]]) -> float | None:
     if len(tiles) < 2:
         return None
     # Before and after the tiles that are all the same, parts of others may be as well.
@@ -302,22 +302,27 @@ class Run:
     value: float | None = None
 
 
-def longest_run(tiles: Sequence[tuple[datetime, ColumnProfile]]) -> Run:
+def longest_run(tiles: Sequence[tuple[datetime, Extent]]) -> Run:
     """Return the longest run of tiles with one and the same number.
 
     Tiles without a value do not end a run.
     """
-    best = Run()
-    first, now = None, Run()
+    best: list[tuple[datetime, Extent]] = []
+    now: list[tuple[datetime, Extent]] = []
     for start, tile in tiles:
         if tile.minimum is None:
             continue
-        if tile.minimum != tile.maximum:
-            first, now = None, Run()
-            continue
-        if first is None or now.value != tile.minimum:
-            first, now = start, Run(value=tile.minimum)
-        hours = (start - first).total_seconds() / 3600
-        now = replace(now, hours=hours, rows=now.rows + tile.values, tiles=now.tiles + 1)
-        best = now if now.tiles > best.tiles else best
-    return best
+        same = tile.minimum == tile.maximum
+        if now and not (same and now[-1][1].minimum == tile.minimum):
+            now = []
+        if same:
+            now.append((start, tile))
+            best = now if len(now) > len(best) else best
+    if not best:
+        return Run()
+    return Run(
+        hours=(best[-1][0] - best[0][0]).total_seconds() / 3600,
+        rows=sum(tile.values for _, tile in best),
+        tiles=len(best),
+        value=best[0][1].minimum,
+    )

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from monitor.edges import ColumnBins
-from monitor.profiles.model import ColumnLayout, Layout
+from monitor.profiles.layout import ColumnLayout, Layout
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
 
 #: The columns of the prediction log that hold the model's output.

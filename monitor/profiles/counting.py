@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from monitor.edges import ColumnBins
 from monitor.profiles.bins import ProfileBins
 from monitor.profiles.functions import epoch_us, histogram, histogram_exact
-from monitor.profiles.model import MOMENTS, SPECIAL, Profile
+from monitor.profiles.layout import SPECIAL
+from monitor.profiles.model import MOMENTS, Profile
 from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
 from monitor.profiles.quality_counts import PER_COLUMN
 from monitor.profiles.quality_query import (

@@ -12,7 +12,7 @@ from monitor.performance import scores
 from monitor.performance.outcomes import CLIP, SUMS, Outcomes
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.functions import histogram_exact, value_counts
-from monitor.profiles.model import Layout
+from monitor.profiles.layout import Layout
 from watchkeeper.schema import Task
 
 TRUTH = "y_true"

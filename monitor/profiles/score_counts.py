@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from monitor.performance import scores
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.functions import value_counts
-from monitor.profiles.model import Layout
+from monitor.profiles.layout import Layout
 from monitor.profiles.outcome_counts import score_bin
 from monitor.profiles.score_cells import CLASS_BINS, n_scores
 from watchkeeper.schema import Task

@@ -71,7 +71,7 @@ def _subjects(
 ) -> Whole:
     usual = reference.usual or unknown_usual(reference.profile)
     known = {column.name: column for column in reference.profile.columns()}
-    in_order = [(start, tiles[start].columns()) for start in sorted(tiles)]
+    in_order = [(start, tiles[start].extents()) for start in sorted(tiles)]
     pairs = tuple(
         Pair(
             current=current,
@@ -79,7 +79,7 @@ def _subjects(
             habit=reference.habits[current.name],
             bins=reference.bins.columns[current.name],
             usual=usual.columns.get(current.name, ColumnUsual()),
-            tiles=tuple((start, columns[index]) for start, columns in in_order),
+            tiles=tuple((start, extents[index]) for start, extents in in_order),
         )
         for index, current in enumerate(profile.columns())
         if current.name not in {SCORE, PREDICTED}

@@ -9,7 +9,7 @@ from datetime import datetime
 from monitor.edges import ColumnBins
 from monitor.habits import Habit, wilson_limit
 from monitor.model import CheckStatus
-from monitor.profiles.model import ColumnProfile, Profile
+from monitor.profiles.model import ColumnProfile, Extent, Profile
 from monitor.usual import ColumnUsual, Usual
 
 #: A share beyond its usual limit by this part of the room that is left warns, or is critical.
@@ -25,7 +25,7 @@ class Pair:
     habit: Habit
     bins: ColumnBins
     usual: ColumnUsual
-    tiles: tuple[tuple[datetime, ColumnProfile], ...] = ()
+    tiles: tuple[tuple[datetime, Extent], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from monitor.conversions import CONVERSIONS, Conversion
 from monitor.decimals import MANY, has_decimals
 from monitor.edges import Values
 from monitor.model import CheckStatus
-from monitor.profiles.model import ColumnProfile
+from monitor.profiles.model import Extent
 from monitor.quality.model import Finding, Pair, found
 from watchkeeper.schema import ColumnKind
 
@@ -84,8 +84,9 @@ def _best(pair: Pair) -> Conversion | None:
 
 def _shown(pair: Pair) -> Values:
     """Return values of the window that are known: the smallest and largest of its tiles."""
-    tiles: Sequence[ColumnProfile] = [tile for _, tile in pair.tiles] or (pair.current,)
-    ends = [(tile.minimum, tile.maximum) for tile in tiles if tile.minimum is not None]
+    tiles: Sequence[Extent] = [tile for _, tile in pair.tiles]
+    known = tiles or (pair.current,)
+    ends = [(tile.minimum, tile.maximum) for tile in known if tile.minimum is not None]
     return np.array(ends, dtype=np.float64).ravel()
 
 
@@ -106,13 +107,18 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
         return None
     low, high = bins.minimum or 0.0, bins.maximum or 0.0
     width = (high - low) or max(abs(high), 1.0)
+    ends = conversion.undo(np.array([current.minimum, current.maximum], dtype=np.float64))
+    lowest, highest = float(ends.min()), float(ends.max())
+    # Most conversions lead so far away that their decimals need not be looked at.
+    most_room = width * _ROOM_WITH_DECIMALS
+    if lowest < low - most_room or highest > high + most_room:
+        return None
     even = _is_even_again(conversion, shown, pair)
     if bins.decimals is not None and bins.decimals < MANY and not even:
         return None
     again = odd and even
     room = width * (_ROOM_WITH_DECIMALS if again else _ROOM)
-    ends = conversion.undo(np.array([current.minimum, current.maximum], dtype=np.float64))
-    if ends.min() < low - room or ends.max() > high + room:
+    if lowest < low - room or highest > high + room:
         return None
     undone = float(conversion.undo(np.array([mean]))[0])
     if not again:

@@ -34,6 +34,9 @@ def paired(reference: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"histograms differ in shape: {first.shape} and {second.shape}")
     for name, counts in (("reference", first), ("current", second)):
+        # Nearly always all is well, and the extremes alone tell.
+        if counts.size and counts.min() >= 0 and 0 < counts.max() < np.inf:
+            continue
         if not np.isfinite(counts).all() or (counts < 0).any():
             raise ValueError(f"expected counts of 0 or more in the {name} histogram")
         if counts.sum() == 0:

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from monitor.performance.from_rows import binary
 from monitor.performance.scores import BINS
-from monitor.profiles.model import ColumnLayout, Layout, Profile
+from monitor.profiles.layout import ColumnLayout, Layout
+from monitor.profiles.model import Profile
 from watchkeeper.schema import ColumnKind, Task
 
 LAYOUT = Layout(
