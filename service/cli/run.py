@@ -24,6 +24,8 @@ from watchkeeper.errors import WatchkeeperError
 
 DEBUG_VARIABLE = "WATCHKEEPER_DEBUG"
 INTERRUPTED = 130
+#: What DuckDB raises, as a plain RuntimeError, when Ctrl-C comes while it hands its rows over.
+_BROKEN_OFF = "Query interrupted"
 _LONG_RUNNING = frozenset({"demo", "up", "serve", "worker", "web"})
 
 _BY_NAME = {command.name: command for command in COMMANDS}
@@ -96,6 +98,8 @@ def run(arguments: Sequence[str]) -> int:
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except Exception as error:
+        if str(error) == _BROKEN_OFF:
+            return INTERRUPTED
         if os.environ.get(DEBUG_VARIABLE):
             raise
         _say(f"unexpected {type(error).__name__}; the details are in {_keep_details()}")
