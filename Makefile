@@ -4,10 +4,10 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs bench calibrate chaos clean
+.PHONY: help setup demo test test-engines lint docs bench calibrate chaos clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## Make .venv from requirements.lock; quick when nothing has changed.
 	@PYTHON="$(PYTHON)" scripts/setup
@@ -18,6 +18,9 @@ demo: setup ## Run the whole loop on real data; ARGS="--once --no-browser" passe
 test: lint ## Lint, types, import contracts and all tests; ARGS="-k name" passes arguments on.
 	@scripts/chromium
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-engines: setup ## Check that Spark profiles the same rows alike; needs Java 17.
+	@tests/engines/run
 
 lint: setup ## Style, types and import contracts.
 	$(BIN)/ruff check .
