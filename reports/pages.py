@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from alerts.self_watch import THE_SERVICE
+from alerts.storm import SEVERAL
 from monitor.model import Family
 from reports import charts, sentences, words
 from reports.charts.timeline import NARROW, WIDE
@@ -183,6 +185,8 @@ def _environment() -> Environment:
         )
         for name in names.split()
     }
+    # Some incidents are of no one model, and have no page of one to go to.
+    environment.tests["a_model"] = lambda name: name not in {SEVERAL, THE_SERVICE}
     environment.filters |= {
         "model_url": lambda name: f"/models/{quote(str(name), safe='')}",
         "incident_url": lambda key: f"/incidents/{quote(str(key), safe='')}",

@@ -24,6 +24,7 @@ from watchkeeper.settings import Settings, load_settings
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 MAX_README_LINES = 120
+KNOWN = {entry.name for entry in COMMANDS} | {"COMMAND", "--help", "--version"}
 
 
 def name_of(page: Path) -> str:
@@ -89,17 +90,22 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def commands_in(code: str) -> set[str]:
+    return set(re.findall(r"(?:^|\s|\$ )watchkeeper ([a-z-]+|COMMAND)\b", f" {code}", re.M))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_that_a_page_names_exists(page: Path) -> None:
-    known = {entry.name for entry in COMMANDS} | {"COMMAND", "--help", "--version"}
     code = re.findall(r"^```(?:sh|console)?\n(.*?)^```$|`([^`\n]+)`", page.read_text(), re.M | re.S)
-    named = {
-        match
-        for block in code
-        for text in block
-        for match in re.findall(r"(?:^|\s|\$ )watchkeeper ([a-z-]+|COMMAND)\b", f" {text}", re.M)
-    }
-    assert named <= known, named - known
+    named = {name for block in code for text in block for name in commands_in(text)}
+    assert named <= KNOWN, named - KNOWN
+
+
+def test_every_command_that_a_web_page_names_exists() -> None:
+    pages = [path.read_text() for path in ROOT.glob("reports/templates/*.j2")]
+    code = re.findall(r"<(?:pre|code)[^>]*>(.*?)</(?:pre|code)>", "\n".join(pages), re.S)
+    named = {name for text in code for name in commands_in(text)}
+    assert {"init", "up", "demo"} <= named <= KNOWN, named - KNOWN
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.self_watch import THE_SERVICE
+from alerts.storm import SEVERAL
 from reports import pages
 from reports.charts import contribution_svg, timeline_alt, timeline_svg
 from reports.model import (
@@ -113,6 +115,20 @@ def test_rules_show_how_useful_their_incidents_were(incidents_view: IncidentsVie
     assert "open at 3 of 4" in html
     assert "keeps 2 that were useful, drops 9" in html
     assert "How useful they were" not in pages.incidents(replace(incidents_view, rules=()), HERE)
+
+
+@pytest.mark.parametrize("name", [SEVERAL, THE_SERVICE])
+def test_an_incident_of_no_one_model_links_to_none(
+    incident_view: IncidentView, incidents_view: IncidentsView, name: str
+) -> None:
+    row = replace(incident_view.row, model=name)
+    page = pages.incident(replace(incident_view, row=row), HERE)
+    assert name in page
+    assert f"/models/{name.split(maxsplit=1)[0]}" not in page
+    row = replace(incidents_view.rows[0], model=name)
+    page = pages.incidents(replace(incidents_view, rows=(row,)), HERE)
+    assert name in page
+    assert f"/models/{name.split(maxsplit=1)[0]}" not in page
 
 
 def test_an_incident_says_where_its_loss_comes_from(incident_view: IncidentView) -> None:
