@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.performance.table import METRICS as COMPUTED
+from monitor.performance.table import metric_of
+from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.schema import Task
 from watchkeeper.tolerance import METRICS, Better, Tolerance
 
@@ -43,9 +45,8 @@ def test_the_metric_must_fit_the_task() -> None:
 def test_the_configuration_knows_every_metric_that_is_computed() -> None:
     known = {name: (kind.tasks, kind.better is Better.HIGHER) for name, kind in METRICS.items()}
 
-    assert known == {
-        metric.name: (metric.tasks, metric.higher_is_better) for metric in COMPUTED.values()
-    }
+    computed = [*COMPUTED.values(), metric_of(BUSINESS_VALUE, CostMatrix(false_negative=-1))]
+    assert known == {metric.name: (metric.tasks, metric.higher_is_better) for metric in computed}
 
 
 def test_every_task_has_a_metric() -> None:
