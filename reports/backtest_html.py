@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor.model import CheckStatus, Family
@@ -16,7 +14,7 @@ from reports.backtest_words import budget_sentences, facts, headline
 from reports.charts import timeline_alt, timeline_svg
 from reports.charts.timeline import NARROW, WIDE
 from reports.model import IncidentSpan, Timeline, TimelinePoint
-from watchkeeper.errors import TableError
+from reports.standalone import render_alone
 
 _ADDRESS = re.compile(r'<a href="[^"]*" tabindex="-1">')
 
@@ -35,33 +33,13 @@ class Lane:
     marks: tuple[tuple[int, CheckStatus, str], ...]
 
 
-def write_page(result: BacktestResult, target: Path) -> None:
-    """Write the page of a back-test.
-
-    Raises
-    ------
-    TableError
-        The file cannot be written.
-    """
-    try:
-        target.write_text(page(result), encoding="utf-8")
-    except OSError as exc:
-        raise TableError(f"cannot be written: {exc.strerror}", table=str(target)) from exc
-
-
 def page(result: BacktestResult) -> str:
-    """Return the page of a back-test; every name from the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Return the page of a back-test."""
     names = ["count", "day", "metric_name", "number", "plain", "sentence", "span", "when"]
-    environment.filters |= {name: getattr(words, name) for name in names}
     timeline = timeline_of(result)
-    return environment.get_template("backtest.html.j2").render(
+    return render_alone(
+        "backtest.html.j2",
+        {name: getattr(words, name) for name in names},
         result=result,
         headline=headline(result),
         budget=budget_sentences(result),

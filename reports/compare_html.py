@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.comparison.model import WORST_FIRST, Comparison, Histogram
 from reports.compare_words import VERDICTS, headline, number, p_value, percent, sentence
-from watchkeeper.errors import TableError
+from reports.standalone import render_alone
 
 #: Columns that get a card of their own; the others are rows of a table.
 MOST_CARDS = 200
@@ -27,32 +24,12 @@ class Bar:
     label: str
 
 
-def write_page(comparison: Comparison, target: Path) -> None:
-    """Write the page of a comparison.
-
-    Raises
-    ------
-    TableError
-        The file cannot be written.
-    """
-    try:
-        target.write_text(page(comparison), encoding="utf-8")
-    except OSError as exc:
-        raise TableError(f"cannot be written: {exc.strerror}", table=str(target)) from exc
-
-
 def page(comparison: Comparison) -> str:
-    """Return the page of a comparison; every name from the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "p_value": p_value, "percent": percent}
+    """Return the page of a comparison."""
     ordered = comparison.worst_first
-    return environment.get_template("compare.html.j2").render(
+    return render_alone(
+        "compare.html.j2",
+        {"number": number, "p_value": p_value, "percent": percent},
         comparison=comparison,
         cards=ordered[:MOST_CARDS],
         rest=ordered[MOST_CARDS:],

@@ -6,6 +6,7 @@ import html
 import smtplib
 import ssl
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -81,15 +82,14 @@ class EmailChannel:
             )
         else:
             client = smtplib.SMTP(server.host, server.port, timeout=self._timeout)
-        try:
+        with ExitStack() as opened:
+            opened.callback(client.close)
             if server.security == "starttls":
                 client.starttls(context=context)
             if server.user is not None and server.password is not None:
                 client.login(server.user, server.password)
             client.ehlo_or_helo_if_needed()
-        except BaseException:
-            client.close()
-            raise
+            opened.pop_all()
         return client
 
     def _hand_over(self, client: smtplib.SMTP, to: str, message: EmailMessage) -> Outcome:

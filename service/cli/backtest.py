@@ -86,9 +86,10 @@ def backtest(
         )
     if html is not None:
         # Only the page needs the template engine and the charts.
-        from reports.backtest_html import write_page  # noqa: PLC0415
+        from reports.backtest_html import page  # noqa: PLC0415
+        from reports.standalone import write_page  # noqa: PLC0415
 
-        write_page(result, html)
+        write_page(page(result), html)
     if json_file is not None:
         write_json(result.to_dict(), json_file)
     if json_file is None or str(json_file) != "-":

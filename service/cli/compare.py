@@ -82,9 +82,10 @@ def compare(
         )
     if html is not None:
         # Only the page needs the template engine.
-        from reports.compare_html import write_page  # noqa: PLC0415
+        from reports.compare_html import page  # noqa: PLC0415
+        from reports.standalone import write_page  # noqa: PLC0415
 
-        write_page(result, html)
+        write_page(page(result), html)
     if json_file is not None:
         write_json(result.to_dict(), json_file)
     if json_file is None or str(json_file) != "-":
