@@ -16,10 +16,11 @@ demo: setup ## Run the whole loop on real data; ARGS="--once --no-browser" passe
 	@$(BIN)/watchkeeper demo $(ARGS)
 
 test: lint ## Lint, types, import contracts and all tests; ARGS="-k name" passes arguments on.
-	@scripts/chromium
+	@scripts/provide chromium browser chromium chromium-browser google-chrome
+	@scripts/provide openjdk-17-jre-headless Spark "$${JAVA_HOME:+$$JAVA_HOME/bin/}java"
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-engines: setup ## Check that Spark profiles the same rows alike; needs Java 17.
+test-engines: setup ## Only check that Spark profiles the same rows alike; needs Java 17.
 	@tests/engines/run
 
 lint: setup ## Style, types and import contracts.
