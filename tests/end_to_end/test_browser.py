@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from sqlalchemy import Engine
 
+import web_history as story
 from service.server import Server
 from service.web.tokens import Role, Tokens
 from watchkeeper.database import write
@@ -38,21 +37,8 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def story() -> Any:
-    path = Path(__file__).parents[1] / "integration" / "web" / "history.py"
-    spec = importlib.util.spec_from_file_location("web_history_in_browser", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their own module up while they are made.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def url(sqlite_engine: Engine, story: Any, tmp_path: Path) -> Iterator[str]:
+def url(sqlite_engine: Engine, tmp_path: Path) -> Iterator[str]:
     story.put_in_place(sqlite_engine, tmp_path)
     server = Server(story.make_app(sqlite_engine, refresh=1), host="127.0.0.1", port=0)
     server.start()
@@ -112,7 +98,7 @@ def test_no_page_scrolls_sideways_on_a_phone(phone: Visit) -> None:
     assert phone.complaints == []
 
 
-def test_a_name_that_is_markup_is_shown_as_text(visit: Visit, story: Any) -> None:
+def test_a_name_that_is_markup_is_shown_as_text(visit: Visit) -> None:
     page = visit.to("/models/flights")
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     assert page.locator(".card h3", has_text="<script>").inner_text() == story.HOSTILE
@@ -147,7 +133,7 @@ def test_a_search_narrows_the_list_while_it_is_typed(visit: Visit) -> None:
 
 
 def test_a_refresh_brings_news_and_keeps_place_focus_and_open_parts(
-    visit: Visit, sqlite_engine: Engine, story: Any
+    visit: Visit, sqlite_engine: Engine
 ) -> None:
     page = visit.to("/models/flights")
     page.get_by_text("Label maturity").click()

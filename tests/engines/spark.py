@@ -21,13 +21,13 @@ SETTINGS = {
 
 def main() -> None:
     """Profile the nasty rows of every task in both engines."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "integration")]
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
     # The tests' own environment has no Spark, but looks into every file.
     import ibis  # noqa: PLC0415
-    import nasty_rows as nasty  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
+    import nasty_rows as nasty  # noqa: PLC0415
     from watchkeeper.schema import Task  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="watchkeeper-spark-") as folder:

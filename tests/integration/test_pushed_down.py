@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import ibis
 import psycopg
 import pyarrow as pa
 import pytest
 from sqlalchemy import make_url
 
+import nasty_rows as nasty
 from watchkeeper.schema import Task
 
-
-def load(name: str) -> ModuleType:
-    """Import a file beside this one, as tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-nasty = load("nasty_rows")
 TYPES = {
     "int64": "bigint",
     "int32": "integer",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from litestar.testing import TestClient
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, create_engine, text
 
+import web_history as story
 from service.web.app import create_app
 from service.web.context import COOKIE, Web
 from service.web.tokens import Role, Tokens
@@ -23,23 +22,7 @@ from watchkeeper.database import make_engine, write
 
 
 @pytest.fixture(scope="session")
-def story() -> Any:
-    name = "web_history"
-    path = Path(__file__).with_name("history.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their own module up while they are made.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(
-    sqlite_template: Path, story: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def sqlite_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tell the story once; every test gets a copy of it."""
     path = tmp_path_factory.mktemp("told") / "watchkeeper.db"
     shutil.copy(sqlite_template, path)
@@ -55,7 +38,6 @@ def sqlite_template(
 def postgres_template(
     postgres_server: str,
     postgres_template: str,
-    story: Any,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """Tell the story once; every test gets a copy of it."""
@@ -70,9 +52,8 @@ def postgres_template(
 
 
 @pytest.fixture
-def web(engine: Engine, story: Any) -> Web:
-    web: Web = story.make_web(engine)
-    return web
+def web(engine: Engine) -> Web:
+    return story.make_web(engine)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert
 
+import web_history as story
 from monitor.repository import MeasurementRow, WindowRow
 from reports.query import Reader
 from service.web.context import Web
@@ -34,7 +35,7 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def put(engine: Engine, story: Any) -> Put:
+def put(engine: Engine) -> Put:
     def put_model(name: str, *, windows: int = 3, columns: int = 2, drifted: str = "") -> None:
         when = [story.FIRST + i * story.DAY for i in range(windows)]
         rows = [_window(name, start, story.DAY) for start in when]
@@ -63,9 +64,7 @@ def test_more_models_on_a_page_are_no_more_queries(web: Web, engine: Engine, put
     assert len(together) == len(alone)
 
 
-def test_more_columns_and_windows_are_no_more_queries(
-    web: Web, engine: Engine, put: Put, story: Any
-) -> None:
+def test_more_columns_and_windows_are_no_more_queries(web: Web, engine: Engine, put: Put) -> None:
     put("narrow", windows=2, columns=2)
     put("wide", windows=6, columns=1000, drifted="column_0777")
     models = {
@@ -105,9 +104,7 @@ def test_models_are_paged_and_those_in_trouble_come_first(web: Web, put: Put) ->
     assert len(set(names)) == first.paging.total == 31
 
 
-def test_a_window_that_was_never_evaluated_is_not_shown(
-    engine: Engine, story: Any, web: Web
-) -> None:
+def test_a_window_that_was_never_evaluated_is_not_shown(engine: Engine, web: Web) -> None:
     start = story.FIRST + 30 * story.DAY
     waiting = {**_window("flights", start, story.DAY), "evaluated_at": None, "status": None}
     with write(engine) as session:

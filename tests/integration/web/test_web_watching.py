@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
+import web_history as story
 from alerts.audit import Auditor
 from alerts.rows import IncidentRow
 from monitor.attribution.model import Attribution, ColumnRank, Part, ShiftSplit
@@ -23,7 +24,7 @@ from watchkeeper.database import read, write
 
 
 @pytest.fixture
-def watched(engine: Engine, story: Any) -> None:
+def watched(engine: Engine) -> None:
     """Spend every window of the first version on the detector, as the worker would have."""
     told = story.history()
     with write(engine) as session:
@@ -52,7 +53,7 @@ def _store(session: Any, evaluated: EvaluatedWindow, found: Any) -> None:
     Measurements(session).replace(whole, first=True)
 
 
-def test_the_evidence_rises_where_the_model_decays(web: Web, watched: None, story: Any) -> None:
+def test_the_evidence_rises_where_the_model_decays(web: Web, watched: None) -> None:
     with web.reader() as reader:
         timeline = reader.model("flights").timeline
     assert timeline is not None
@@ -73,7 +74,7 @@ def test_estimates_stand_beside_what_was_measured(web: Web) -> None:
     assert all(0.5 < point.value < 0.9 for point in timeline.estimates)
 
 
-def test_the_budget_is_that_of_the_settings_of_now(engine: Engine, web: Web, story: Any) -> None:
+def test_the_budget_is_that_of_the_settings_of_now(engine: Engine, web: Web) -> None:
     with web.reader() as reader:
         known = reader.model("flights").budget
     assert known is not None
@@ -90,9 +91,7 @@ def test_the_budget_is_that_of_the_settings_of_now(engine: Engine, web: Web, sto
     assert other.doubt == "it was not tried on the reference yet"
 
 
-def test_segments_are_those_of_the_newest_judged_window(
-    engine: Engine, web: Web, story: Any
-) -> None:
+def test_segments_are_those_of_the_newest_judged_window(engine: Engine, web: Web) -> None:
     row = MeasurementRow
     with write(engine) as session:
         whole = session.scalars(
@@ -147,9 +146,7 @@ def test_verdicts_are_counted_by_rule_on_the_list_of_past_incidents(
     assert all(rule.useful == rule.judged > 0 for rule in rules)
 
 
-def test_an_incident_of_performance_shows_the_newest_attribution(
-    engine: Engine, web: Web, story: Any
-) -> None:
+def test_an_incident_of_performance_shows_the_newest_attribution(engine: Engine, web: Web) -> None:
     part = Part(value=0.2, lower=0.1, upper=0.3)
     shift = ShiftSplit(shared_x=part, y_given_x=part, unseen_x=part, overlap=0.9, domain_auc=0.6)
     found = Attribution(
