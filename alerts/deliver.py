@@ -1,13 +1,17 @@
 """Hand the outbox over to its channels: at least once inside, visible exactly once outside.
 
 A worker leases a row, sends it, and records what became of it. When it cannot know, nobody sends
-again before looking. The worker never sleeps: whatever has to wait is given back with a time.
+again before looking. The worker never sleeps: whatever has to wait is given back with a time. It
+has several messages under way at once, so that a call that hangs holds up only its own.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -31,6 +35,8 @@ _BATCH_SECONDS = 30.0
 _LOOK_AFTER = 2.0
 _LOOKUPS = 3
 _LONGEST_BACK_OFF = 300.0
+_FIRST_BACK_OFF = 1.0
+#: In pauses: who may have been told must not wait long for certainty.
 _LONGEST_DOUBT = 15.0
 _BROKEN_WAIT = 60.0
 #: Transports whose channels are all behind one server: when it is away, none of them works.
@@ -56,8 +62,12 @@ class Delivering:
     look_after
         Seconds before the first look-up of a message that may have arrived; each further one
         waits twice as long, for a call that timed out may still take effect.
+    pause
+        Seconds to wait after a first failure; each further one waits twice as long.
     on_duty
         Says who of a team is on call now.
+    lanes
+        Messages that are under way at once.
     """
 
     lease: float = 30.0
@@ -66,8 +76,10 @@ class Delivering:
     public_url: str | None = None
     interactive: bool = False
     look_after: float = _LOOK_AFTER
+    pause: float = _FIRST_BACK_OFF
     limits: Limits = field(default_factory=Limits)
     on_duty: OnDuty = nobody
+    lanes: int = 4
 
     def __post_init__(self) -> None:
         if self.lease < 2 * self.call:
@@ -97,6 +109,7 @@ class Deliverer:
         self._channels = channels
         self._owner = owner
         self._how = how or Delivering()
+        self._turn = threading.Lock()
 
     def run_once(self) -> int:
         """Send what may be sent now and return how many messages were handled."""
@@ -104,18 +117,31 @@ class Deliverer:
         with read(self._engine) as session:
             if Outbox(session).is_empty():
                 return 0
-        with write(self._engine) as session:
+        with self._write() as session:
             Outbox(session).expire_leases()
-        handled, until = 0, time.monotonic() + _BATCH_SECONDS
-        while handled < _BATCH and time.monotonic() < until and self._next():
-            handled += 1
+        with ThreadPoolExecutor(self._how.lanes, thread_name_prefix="deliver") as pool:
+            lanes = [pool.submit(self._lane) for _ in range(self._how.lanes)]
+        handled = sum(lane.result() for lane in lanes)
         # Afterwards: what waited only for a worker has been sent by now.
         back_up(self._engine)
         return handled
 
+    def _lane(self) -> int:
+        """Send one message after the other; return how many."""
+        handled, until = 0, time.monotonic() + _BATCH_SECONDS
+        while handled < _BATCH and time.monotonic() < until and self._next():
+            handled += 1
+        return handled
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        """Write in turns: who finds SQLite's file locked asks again only after a while."""
+        with self._turn, write(self._engine) as session:
+            yield session
+
     def _next(self) -> bool:
         taken_at = time.monotonic()
-        with write(self._engine) as session:
+        with self._write() as session:
             delivery = Outbox(session).lease(
                 self._owner,
                 seconds=self._how.lease,
@@ -172,7 +198,7 @@ class Deliverer:
             )
             return False
         if found.kind is FoundKind.FAILED:
-            after = max(found.retry_after, min(back_off(delivery.attempt), _LONGEST_DOUBT))
+            after = max(found.retry_after, self._doubt(delivery.attempt))
             self._give_back(delivery, DeliveryState.AMBIGUOUS, after=after, error=found.error)
             return False
         if delivery.lookups + 1 < _LOOKUPS:
@@ -198,9 +224,7 @@ class Deliverer:
             self._give_back(
                 delivery,
                 DeliveryState.PENDING if edit else DeliveryState.AMBIGUOUS,
-                after=max(
-                    self._how.look_after, min(back_off(delivery.attempt - 1), _LONGEST_DOUBT)
-                ),
+                after=max(self._how.look_after, self._doubt(delivery.attempt - 1)),
                 error=outcome.error,
                 doubtful=not edit,
                 lookups=0,
@@ -218,7 +242,7 @@ class Deliverer:
         """Hold back whatever the outcome says is not to be called for a while."""
         why = outcome.error or str(outcome.kind)
         fallback = self._how.fallback
-        with write(self._engine) as session:
+        with self._write() as session:
             destinations = Destinations(session)
             if outcome.kind is OutcomeKind.BAD_DESTINATION and fallback != delivery.destination:
                 log.error("destination_refused", destination=delivery.destination, error=why)
@@ -239,7 +263,7 @@ class Deliverer:
             else:
                 shared = delivery.transport in _ONE_SERVER
                 held = delivery.transport if shared else delivery.destination
-                destinations.hold(held, back_off(delivery.attempt), why)
+                destinations.hold(held, self._back_off(delivery.attempt), why)
             throttled = outcome.kind is OutcomeKind.THROTTLED
             Outbox(session).release(
                 delivery,
@@ -263,7 +287,7 @@ class Deliverer:
     def _sent(self, delivery: Delivery, outcome: Outcome, *, shown: int, adopted: bool) -> None:
         changes = {} if delivery.root is not None else {"kind": DeliveryKind.ROOT}
         reply = delivery.kind is DeliveryKind.REPLY and delivery.root is not None
-        with write(self._engine) as session:
+        with self._write() as session:
             Outbox(session).finish(
                 delivery,
                 state=DeliveryState.SENT,
@@ -297,15 +321,21 @@ class Deliverer:
         error: str | None = None,
         **changes: object,
     ) -> None:
-        with write(self._engine) as session:
+        with self._write() as session:
             Outbox(session).release(delivery, state=state, after=after, error_text=error, **changes)
 
+    def _back_off(self, failures: int) -> float:
+        return back_off(failures, first=self._how.pause)
+
+    def _doubt(self, failures: int) -> float:
+        return min(self._back_off(failures), _LONGEST_DOUBT * self._how.pause)
+
     def _finish(self, delivery: Delivery, state: DeliveryState) -> None:
-        with write(self._engine) as session:
+        with self._write() as session:
             Outbox(session).finish(delivery, state=state)
 
 
-def back_off(attempt: int) -> float:
+def back_off(attempt: int, *, first: float = _FIRST_BACK_OFF) -> float:
     """Return how many seconds to wait after failure number ``attempt``: doubling, bounded.
 
     Examples
@@ -313,4 +343,4 @@ def back_off(attempt: int) -> float:
     >>> [back_off(attempt) for attempt in (0, 1, 2, 30)]
     [1.0, 2.0, 4.0, 300.0]
     """
-    return float(min(2.0 ** min(attempt, 20), _LONGEST_BACK_OFF))
+    return float(min(first * 2.0 ** min(attempt, 20), _LONGEST_BACK_OFF))

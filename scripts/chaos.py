@@ -19,7 +19,10 @@ def main() -> None:
         "--seconds", type=float, default=600, help="of both databases together (default: 600)"
     )
     parser.add_argument(
-        "--messages", type=int, default=5000, help="it lasts until so many are shown"
+        "--messages",
+        type=int,
+        default=5000,
+        help="on either database, before it may end",
     )
     given = parser.parse_args()
     environment = {**os.environ, "WATCHKEEPER_CHAOS": json.dumps(vars(given))}

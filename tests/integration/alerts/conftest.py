@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from alerts.channels.slack import SlackChannel, make_client
+from alerts.deliver import Deliverer, Delivering
+from alerts.destinations import UNLIMITED
 from alerts.model import Incident, IncidentChange
 from alerts.observe import observe
 from alerts.repository import Incidents
 from alerts.routing import Routing
 from alerts.rows import DeliveryRow
+from alerts.stand_in import StandIn
+from delivering import TOKEN
 from monitor.model import (
     CheckResult,
     CheckStatus,
@@ -166,5 +171,25 @@ def tell(engine: Engine) -> Callable[..., Story]:
 
     def make(model: str, **changes: Any) -> Story:
         return Story(engine=engine, settings=settings_of(model, **changes))
+
+    return make
+
+
+@pytest.fixture
+def slack() -> Iterator[StandIn]:
+    with StandIn(users={"U0ADA": "Ada Byron"}) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def worker(engine: Engine, slack: StandIn) -> Callable[..., Deliverer]:
+    def make(owner: str = "worker", *, timeout: int = 10, **how: Any) -> Deliverer:
+        client = make_client(TOKEN, base_url=slack.base_url, timeout=timeout)
+        # One message at a time, so that the order of the calls can be told.
+        usual = {"limits": UNLIMITED, "look_after": 0.0, "lanes": 1}
+        usual |= {"call": timeout, "lease": 3 * timeout}
+        return Deliverer(
+            engine, {"slack": SlackChannel(client)}, owner=owner, how=Delivering(**(usual | how))
+        )
 
     return make
