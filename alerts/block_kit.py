@@ -87,6 +87,38 @@ def problems(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def view_problems(view: Mapping[str, Any]) -> list[str]:
+    """Return what Slack would refuse about a form, one line each; empty when it is fine."""
+    found = [] if view.get("type") == "modal" else [f"no view type {view.get('type')!r}"]
+    for name in ("title", "submit", "close"):
+        found += [f"{name}: {why}" for why in _text(view.get(name), 24, ("plain_text",))]
+    found += _length(view.get("callback_id"), 255, "callback_id")
+    found += _length(view.get("private_metadata", "-"), 3000, "private_metadata")
+    blocks = view.get("blocks", ())
+    if not 1 <= len(blocks) <= 100:
+        found.append(f"{len(blocks)} blocks")
+    for index, block in enumerate(blocks):
+        whys = _input(block) if block.get("type") == "input" else _block(block)
+        found += [f"block {index}: {why}" for why in whys]
+    return found
+
+
+def _input(block: Mapping[str, Any]) -> list[str]:
+    found = _length(block.get("block_id", "-"), 255, "block_id")
+    found += _text(block.get("label"), 2000, ("plain_text",))
+    element = block.get("element", {})
+    if element.get("type") != "radio_buttons":
+        return [*found, f"no element type {element.get('type')!r}"]
+    found += _length(element.get("action_id"), 255, "action_id")
+    options = element.get("options", ())
+    if not 1 <= len(options) <= 10:
+        found.append(f"{len(options)} options")
+    for option in options:
+        found += _text(option.get("text"), 75) + _length(option.get("value"), 150, "value")
+        found += _text(option["description"], 75) if "description" in option else []
+    return found
+
+
 def _block(block: Mapping[str, Any]) -> list[str]:
     kind = block.get("type")
     if kind not in _BLOCK_TYPES:

@@ -1,14 +1,12 @@
-"""Buttons of a message: who pressed what, once, and what it did."""
+"""Buttons of a message and the form behind one: who pressed what, once, and what it did."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
 import structlog
 from sqlalchemy import Engine
@@ -19,67 +17,52 @@ from alerts import events, respond
 from alerts.block_kit import clean
 from alerts.channels.drill import DRILL
 from alerts.channels.slack_signature import is_from_slack
+from alerts.desk import Desk
 from alerts.drills import Drills
+from alerts.forms import ASKS, FIELD, REASONS, not_useful
 from alerts.model import Incident, Verdict
 from alerts.permission import Permission
+from alerts.presses import Press, presses_in
 from alerts.repository import Incidents
 from alerts.rows import ClickRow
 from watchkeeper.clock import Clock
-from watchkeeper.database import write
+from watchkeeper.database import read, write
 from watchkeeper.errors import ConflictError, NotFoundError, WatchkeeperError
 
 log = structlog.get_logger(__name__)
 
 #: Larger bodies are refused unread.
 MAX_BODY = 256 * 1024
-_PREFIX = "incident."
 
 #: Ask for a retrain of an incident's model: incident, actor, a key for this very press.
 #: Returns what is to be said; raises WatchkeeperError where it is refused.
 RequestRetrain = Callable[[Session, Incident, str, str], str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Press:
-    """One press of one button.
-
-    Parameters
-    ----------
-    key
-        The same for the same press, however often it is told.
-    actor, user
-        Name and ID of the person on Slack.
-    value
-        ``incident.revision``, with the choice after another dot where there is one.
-    response_url
-        Where words for the person alone may be sent.
-    """
-
-    key: str
-    action: str
-    value: str
-    actor: str
-    user: str = ""
-    response_url: str = ""
-
-    @property
-    def incident_id(self) -> int:
-        """The incident that it is about."""
-        return int(self.value.split(".")[0])
-
-    @property
-    def choice(self) -> str:
-        """What was chosen from a list."""
-        return self.value.split(".")[2] if self.value.count(".") >= 2 else ""
+#: Show a form to the person whose press gave this trigger; returns whether it is shown.
+ShowForm = Callable[[str, Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """The answer to a request, and words for the person who pressed, if any are needed."""
+    """The answer to a request, and words for the person who pressed, if any are needed.
+
+    Parameters
+    ----------
+    body
+        What a form that was sent is told; None closes it.
+    """
 
     status: HTTPStatus
     words: str = ""
     response_url: str = ""
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Heard:
+    """What becomes of a press."""
+
+    words: str = ""
+    refused: bool = False
 
 
 class Interactions:
@@ -91,6 +74,8 @@ class Interactions:
         Signing secrets: the present one, and while it is being changed the one before.
     retrain
         How a retrain is asked for; None where there is none.
+    show_form
+        How a form is shown; None where none can be, and the button says it all.
     wall
         The machine's time in seconds since 1970, for the age of a request.
     permission
@@ -106,6 +91,7 @@ class Interactions:
         retrain: RequestRetrain | None,
         wall: Callable[[], float],
         permission: Permission | None = None,
+        show_form: ShowForm | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -113,6 +99,7 @@ class Interactions:
         self._retrain = retrain
         self._wall = wall
         self._permission = permission or Permission()
+        self._show_form = show_form
 
     def verified(self, body: bytes, headers: Mapping[str, str]) -> Answer | list[Press]:
         """Return the presses of a request, or the answer that refuses it."""
@@ -130,38 +117,59 @@ class Interactions:
     def perform(self, presses: Sequence[Press]) -> Answer:
         """Do what verified presses ask for."""
         for press in presses:
-            words = self.press(press)
-            if words:
-                return Answer(status=HTTPStatus.OK, words=words, response_url=press.response_url)
+            heard = self._press(press)
+            if press.form and heard.refused:
+                return Answer(status=HTTPStatus.OK, body=_wrong(heard.words))
+            if heard.words and not press.form:
+                return Answer(
+                    status=HTTPStatus.OK, words=heard.words, response_url=press.response_url
+                )
         return Answer(status=HTTPStatus.OK)
 
-    def press(self, press: Press) -> str:
-        """Do what a button says and return words for the person alone; mostly there are none."""
+    def _press(self, press: Press) -> _Heard:
         now = self._clock.now()
         if press.action == DRILL:
             with write(self._engine) as session:
-                return Drills(session).acknowledge(press.incident_id, press.actor)
+                return _Heard(words=Drills(session).acknowledge(press.incident_id, press.actor))
         try:
+            if press.action == ASKS and press.trigger and self._show_form is not None:
+                return self._ask(press, self._show_form)
             return self._obey(press, now)
         except NotFoundError as exc:
-            return f"Nothing was changed: {exc}."
+            return _Heard(words=f"Nothing was changed: {exc}.", refused=True)
         except WatchkeeperError as exc:
             log.warning("press_refused", action=press.action, reason=str(exc))
             with write(self._engine) as session:
                 _is_first(session, press, press.incident_id, now, str(exc))
-            return f"Nothing was changed: {exc}."
+            return _Heard(words=f"Nothing was changed: {exc}.", refused=True)
 
-    def _obey(self, press: Press, now: datetime) -> str:
+    def _ask(self, press: Press, show_form: ShowForm) -> _Heard:
+        """Show the form; what is chosen in it comes as a press of its own."""
+        with read(self._engine) as session:
+            incident = Incidents(session).get(press.incident_id)
+            if incident is None:
+                raise NotFoundError("incident", str(press.incident_id))
+            _, refusal = self._permission.judge(session, press.user, press.action)
+        if refusal is not None:
+            log.warning("press_refused", action=press.action, user=press.user, reason=refusal)
+            return _Heard(words=f"You may not do this: {refusal}.", refused=True)
+        if not show_form(press.trigger, not_useful(incident, press.value)):
+            return _Heard(words="The form could not be shown. Please press again.", refused=True)
+        return _Heard()
+
+    def _obey(self, press: Press, now: datetime) -> _Heard:
+        if press.form and press.action not in REASONS:
+            return _Heard(words="Choose one of these.", refused=True)
         with write(self._engine) as session:
             incident = Incidents(session).lock(press.incident_id)
             name, refusal = self._permission.judge(session, press.user, press.action)
             press = replace(press, actor=name or press.actor)
             if not _is_first(session, press, incident.id, now, refusal):
-                return ""
+                return _Heard()
             if refusal is None:
-                return self._act(session, press, incident, now)
+                return _Heard(words=self._act(session, press, incident, now))
         log.warning("press_refused", action=press.action, user=press.user, reason=refusal)
-        return f"You may not do this: {refusal}."
+        return _Heard(words=f"You may not do this: {refusal}.", refused=True)
 
     def _act(self, session: Session, press: Press, incident: Incident, now: datetime) -> str:
         if press.action == "ack":
@@ -174,6 +182,9 @@ class Interactions:
         elif press.action in _VERDICTS:
             respond.judge(session, incident.id, press.actor, _VERDICTS[press.action], now=now)
             return "Thank you. It counts towards the precision of this rule."
+        elif press.action in REASONS:
+            text = f"{press.actor} says that this is not theirs: somebody else should be told."
+            Desk(session).handle(incident, events.Noted(at=now, actor=press.actor, text=text))
         elif press.action == "retrain" and self._retrain is not None:
             return self._retrain(session, incident, press.actor, press.key)
         else:
@@ -183,10 +194,13 @@ class Interactions:
 
 _VERDICTS = {
     "useful": Verdict.USEFUL,
-    "noise": Verdict.NOISE,
-    "known": Verdict.KNOWN,
-    "data_bug": Verdict.DATA_BUG,
+    **{name: reason.verdict for name, reason in REASONS.items() if reason.verdict is not None},
 }
+
+
+def _wrong(words: str) -> dict[str, Any]:
+    """Return what a form shows beside its question."""
+    return {"response_action": "errors", "errors": {FIELD: clean(words, 300)}}
 
 
 def snooze_of(choice: str, now: datetime) -> tuple[datetime | None, str | None]:
@@ -208,59 +222,6 @@ def snooze_of(choice: str, now: datetime) -> tuple[datetime | None, str | None]:
     if choice in conditions:
         return None, conditions[choice]
     raise ConflictError(f"no snooze {clean(choice, 40)!r}")
-
-
-def presses_in(body: bytes) -> list[Press]:
-    """Return the presses of buttons of ours in the body of a request; strange ones are left out."""
-    try:
-        form = parse_qs(body.decode("utf-8"), max_num_fields=20)
-        payload = json.loads(form["payload"][0])
-    except (ValueError, KeyError, RecursionError):
-        return []
-    return presses_of(payload)
-
-
-def presses_of(payload: object) -> list[Press]:
-    """Return the presses of buttons of ours in what Slack tells; strange ones are left out."""
-    if not isinstance(payload, dict) or payload.get("type") != "block_actions":
-        return []
-    actions = payload.get("actions")
-    found = [_press(payload, action) for action in actions] if isinstance(actions, list) else []
-    return [press for press in found if press is not None]
-
-
-def _press(payload: Mapping[str, Any], action: object) -> Press | None:
-    if not isinstance(action, dict):
-        return None
-    user = _part(payload, "user")
-    option = _part(action, "selected_option")
-    name, value = str(action.get("action_id", "")), str(option.get("value") or action.get("value"))
-    number = value.split(".", maxsplit=1)[0]
-    ours = name.startswith(_PREFIX) or name == DRILL
-    ours = ours and number.isascii() and number.isdigit() and len(number) < 10
-    if not ours or not user.get("id"):
-        return None
-    place = (
-        _part(payload, "team").get("id"),
-        _part(payload, "container").get("channel_id"),
-        _part(payload, "container").get("message_ts"),
-        name,
-        action.get("action_ts"),
-        user["id"],
-    )
-    return Press(
-        key=json.dumps([str(part) for part in place])[:500],
-        action=name.removeprefix(_PREFIX),
-        value=value,
-        actor=clean(str(user.get("username") or user.get("name") or user["id"]), 80),
-        user=str(user["id"]),
-        response_url=str(payload.get("response_url") or ""),
-    )
-
-
-def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = whole.get(name)
-    return part if isinstance(part, dict) else {}
 
 
 def _is_first(

@@ -11,7 +11,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from alerts.channels.slack import is_loopback, make_client, quiet_logger
-from alerts.interactions import Answer, Interactions, presses_of
+from alerts.interactions import Answer, Interactions
+from alerts.presses import presses_of
 
 log = structlog.get_logger(__name__)
 
@@ -85,14 +86,21 @@ class SlackSocket:
         return client
 
     def _hear(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
-        if request.type != "interactive":
-            return
+        presses = presses_of(request.payload) if request.type == "interactive" else []
+        # Only the confirmation of a form can say what is wrong with it, so it waits for that.
+        asked = any(press.form for press in presses)
+        if not asked:
+            client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
         try:
-            answer: Answer = self._interactions.perform(presses_of(request.payload))
+            answer: Answer = self._interactions.perform(presses)
         except Exception:
             # The person clicks again; a thread of the library must not die of one click.
             log.exception("press_failed")
             return
+        if asked:
+            body = None if answer.body is None else dict(answer.body)
+            client.send_socket_mode_response(
+                SocketModeResponse(envelope_id=request.envelope_id, payload=body)
+            )
         if answer.words and answer.response_url:
             self._whisper(answer.response_url, answer.words)

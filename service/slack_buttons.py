@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from alerts.channels.slack_forms import form_shower
 from alerts.channels.slack_whisper import whisper
 from alerts.interactions import Interactions
 from alerts.model import Incident
@@ -51,6 +52,7 @@ def slack_interactions(
         return f"Retrain run {run.id} is queued."
 
     secret = slack.signing_secret
+    token = None if slack.token is None else slack.token.get_secret_value()
     return Interactions(
         engine,
         clock,
@@ -58,4 +60,5 @@ def slack_interactions(
         retrain=ask_for_retrain,
         wall=time.time,
         permission=Permission(linked_only=slack.buttons == "linked", roles=slack.roles),
+        show_form=None if token is None else form_shower(token, base_url=slack.base_url),
     )

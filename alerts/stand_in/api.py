@@ -162,6 +162,8 @@ def _required(given: Arguments, name: str) -> str:
     return str(value)
 
 
+#: Forms are not in the workspace; the server shows them.
+OPEN_VIEW = "views.open"
 METHODS: dict[str, Method] = {
     "auth.test": _auth_test,
     "chat.postMessage": _post,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from alerts.stand_in.socket import Sockets
+from alerts.stand_in.views import Views
 from alerts.stand_in.workspace import RefusedError, Workspace
 
 _PATIENCE = 3.0
@@ -34,9 +35,16 @@ class Clicks:
     """
 
     def __init__(
-        self, workspace: Workspace, *, url: str | None, secret: str, sockets: Sockets
+        self,
+        workspace: Workspace,
+        *,
+        url: str | None,
+        secret: str,
+        sockets: Sockets,
+        views: Views,
     ) -> None:
         self._workspace = workspace
+        self._views = views
         self._sockets = sockets
         self.url = url
         self.origin = ""
@@ -55,28 +63,51 @@ class Clicks:
         """
         if self.url is None and not self._sockets.connected:
             raise RefusedError("no_interactivity_url")
-        payload = self._payload(channel, ts, action_id, user=user, value=value)
-        if self._sockets.connected:
-            began = time.monotonic()
-            heard = self._sockets.tell(payload, patience=_PATIENCE)
-            return 200 if heard else 504, time.monotonic() - began
-        body = urlencode({"payload": json.dumps(payload)}).encode()
-        started = time.monotonic()
-        status = self.send(body)
-        return status, time.monotonic() - started
+        began = time.monotonic()
+        status, _ = self._tell(self._payload(channel, ts, action_id, user=user, value=value))
+        return status, time.monotonic() - began
+
+    def submit(self, view: str, values: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Send a form with these options chosen; return what is wrong with them, by block.
+
+        Raises
+        ------
+        RefusedError
+            There is no such form, nobody listens, or nobody takes it.
+        """
+        status, answer = self._tell(self._views.submission(view, values))
+        if status != 200:
+            raise RefusedError("view_not_taken", f"status {status}")
+        return self._views.answered(view, answer)
 
     def send(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> int:
         """Send a raw body, signed unless ``headers`` say otherwise, and return the status."""
+        return self._post(body, headers or self.sign(body))[0]
+
+    def _tell(self, payload: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Tell whoever listens what a person did; return the status, and the answer's body."""
+        if self._sockets.connected:
+            heard = self._sockets.tell(payload, patience=_PATIENCE)
+            return (504, {}) if heard is None else (200, heard)
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        status, text = self._post(body, self.sign(body))
+        try:
+            answer = json.loads(text or b"{}")
+        except ValueError:
+            answer = {}
+        return status, answer if isinstance(answer, dict) else {}
+
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self.url is None:
             raise RefusedError("no_interactivity_url")
         request = urllib.request.Request(  # noqa: S310  the address is the listener's own
-            self.url, data=body, headers=dict(headers or self.sign(body)), method="POST"
+            self.url, data=body, headers=dict(headers), method="POST"
         )
         try:
             with _OPENER.open(request, timeout=_PATIENCE) as response:
-                return int(response.status)
+                return int(response.status), response.read()
         except urllib.error.HTTPError as exc:
-            return exc.code
+            return exc.code, b""
 
     def sign(self, body: bytes, *, at: float | None = None) -> dict[str, str]:
         """Return the headers that prove a body to come from here."""
@@ -102,6 +133,17 @@ class Clicks:
         except (RefusedError, OSError) as exc:
             return {"ok": False, "error": str(exc) or type(exc).__name__}
         return {"ok": status == 200, "status": status, "seconds": round(seconds, 3)}
+
+    def form_from_page(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Send or close a form for the person at the page."""
+        key, values = str(sent.get("view")), sent.get("values")
+        if values is None:
+            self._views.close(key)
+            return {"ok": True, "errors": {}}
+        try:
+            return {"ok": True, "errors": self.submit(key, values)}
+        except (RefusedError, OSError) as exc:
+            return {"ok": False, "error": str(exc) or type(exc).__name__}
 
     def respond(self, key: str, content: Mapping[str, Any]) -> None:
         """Show the listener's answer to a click, to the person who clicked."""
@@ -140,7 +182,7 @@ class Clicks:
             "container": {"type": "message", "message_ts": ts, "channel_id": channel},
             "message": {"ts": ts, "text": message["text"]},
             "response_url": f"{self.origin}/response/{key}",
-            "trigger_id": uuid.uuid4().hex,
+            "trigger_id": self._views.trigger(user),
             "actions": [action],
         }
 

@@ -6,6 +6,7 @@ import json
 from importlib import resources
 from typing import Any
 
+from alerts.stand_in.views import Views
 from alerts.stand_in.workspace import BOT, Workspace
 
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -20,15 +21,15 @@ def asset(name: str) -> tuple[bytes, str] | None:
     return (file.read_bytes(), f"{kind}; charset=utf-8") if file.is_file() else None
 
 
-def page(workspace: Workspace) -> bytes:
+def page(workspace: Workspace, views: Views) -> bytes:
     """Return the page with the present state in it, so that it is drawn at once."""
     document, _ = asset("page.html") or (b"", "")
     # Text of a message must not end the script element that carries it.
-    data = json.dumps(state(workspace)).replace("<", "\\u003c")
+    data = json.dumps(state(workspace, views)).replace("<", "\\u003c")
     return document.replace(b"{{state}}", data.encode())
 
 
-def state(workspace: Workspace) -> dict[str, Any]:
+def state(workspace: Workspace, views: Views) -> dict[str, Any]:
     """Return everything that the page shows."""
     with workspace.changed:
         rooms = [
@@ -61,4 +62,5 @@ def state(workspace: Workspace) -> dict[str, Any]:
             "bot": BOT,
             "users": workspace.users,
             "channels": rooms,
+            "forms": views.shown(),
         }

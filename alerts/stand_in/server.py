@@ -14,12 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from alerts.stand_in.api import METHODS
+from alerts.stand_in.api import METHODS, OPEN_VIEW
 from alerts.stand_in.clicks import Clicks
 from alerts.stand_in.faults import Fault, FaultKind, FaultPlan
 from alerts.stand_in.limits import RateLimits
 from alerts.stand_in.page import asset, page, state
 from alerts.stand_in.socket import Sockets, accept_key
+from alerts.stand_in.views import Views
 from alerts.stand_in.workspace import RefusedError, Workspace
 
 _MAX_BODY = 20_000_000
@@ -71,8 +72,13 @@ class StandIn:
         self.scopes_missing: set[str] = set()
         self.calls: list[str] = []
         self.sockets = Sockets()
+        self.views = Views(self.workspace)
         self.clicks = Clicks(
-            self.workspace, url=interactivity_url, secret=signing_secret, sockets=self.sockets
+            self.workspace,
+            url=interactivity_url,
+            secret=signing_secret,
+            sockets=self.sockets,
+            views=self.views,
         )
         self._server = _Server((host, port), self)
         self.clicks.origin = self.url.rstrip("/")
@@ -135,6 +141,8 @@ class StandIn:
         if refusal is not None:
             return {"ok": False, "error": refusal}
         try:
+            if method == OPEN_VIEW:
+                return {"ok": True, **self.views.open(given)}
             return {"ok": True, **METHODS[method](self.workspace, given)}
         except RefusedError as exc:
             detail = {"response_metadata": {"messages": [exc.detail]}} if exc.detail else {}
@@ -207,11 +215,12 @@ class _Handler(_Replying):
         elif path == "/link":
             self._link()
         elif path == "/state.json":
-            self._reply_json(state(self.server.stand_in.workspace))
+            self._reply_json(state(self.server.stand_in.workspace, self.server.stand_in.views))
         elif path.startswith("/files/"):
             self._file(path.removeprefix("/files/"))
         elif path == "/":
-            self._reply(page(self.server.stand_in.workspace), "text/html; charset=utf-8")
+            found = page(self.server.stand_in.workspace, self.server.stand_in.views)
+            self._reply(found, "text/html; charset=utf-8")
         else:
             self._asset(path.removeprefix("/assets/"))
 
@@ -226,6 +235,9 @@ class _Handler(_Replying):
         elif path == "/click":
             click = json.loads(self._body() or b"{}")
             self._reply_json(stand_in.clicks.from_page(click))
+        elif path == "/form":
+            sent = json.loads(self._body() or b"{}")
+            self._reply_json(stand_in.clicks.form_from_page(sent))
         elif path.startswith("/response/"):
             stand_in.clicks.respond(path.removeprefix("/response/"), json.loads(self._body()))
             self._reply_json({"ok": True})
@@ -283,7 +295,7 @@ class _Handler(_Replying):
             return given | dict(json.loads(body or b"{}"))
         form = parse_qs(body.decode("utf-8", "replace"))
         given |= {name: values[-1] for name, values in form.items()}
-        for name in ("blocks", "metadata", "files"):
+        for name in ("blocks", "metadata", "files", "view"):
             if isinstance(given.get(name), str):
                 given[name] = json.loads(given[name])
         return given
@@ -352,4 +364,4 @@ def _refusal(stand_in: StandIn, method: str, token: str) -> str | None:
         return "token_revoked"
     if method in stand_in.scopes_missing:
         return "missing_scope"
-    return None if method in METHODS else "unknown_method"
+    return None if method in {*METHODS, OPEN_VIEW} else "unknown_method"

@@ -36,7 +36,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self._open: list[socket.socket] = []
-        self._confirmed: set[str] = set()
+        self._confirmed: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
 
     @property
@@ -44,8 +44,10 @@ class Sockets:
         """How many connections are open."""
         return len(self._open)
 
-    def tell(self, payload: Mapping[str, Any], *, patience: float, key: str | None = None) -> bool:
-        """Send a click to one connection; return whether it was confirmed in time.
+    def tell(
+        self, payload: Mapping[str, Any], *, patience: float, key: str | None = None
+    ) -> dict[str, Any] | None:
+        """Send a click to one connection; return what confirmed it, or None if nothing did in time.
 
         Parameters
         ----------
@@ -56,18 +58,18 @@ class Sockets:
         envelope = {
             "envelope_id": key,
             "type": "interactive",
-            "accepts_response_payload": False,
+            "accepts_response_payload": payload.get("type") == "view_submission",
             "payload": payload,
         }
         until = time.monotonic() + patience
         with self._changed:
-            self._confirmed.discard(key)
+            self._confirmed.pop(key, None)
             if not self._open:
-                return False
+                return None
             _send(self._open[-1], _TEXT, json.dumps(envelope).encode())
             while key not in self._confirmed and time.monotonic() < until:
                 self._changed.wait(until - time.monotonic())
-            return key in self._confirmed
+            return self._confirmed.get(key)
 
     def refresh(self) -> None:
         """Ask every app to connect anew, as Slack does every few hours."""
@@ -104,7 +106,7 @@ class Sockets:
     def _confirm(self, data: bytes) -> None:
         answer = json.loads(data)
         with self._changed:
-            self._confirmed.add(str(answer.get("envelope_id")))
+            self._confirmed[str(answer.get("envelope_id"))] = answer.get("payload") or {}
             self._changed.notify_all()
 
 

@@ -12,13 +12,15 @@ import structlog
 from litestar import Request, Response, post
 from litestar.types import ControllerRouterHandler
 
-from alerts.interactions import MAX_BODY, Answer, Interactions, Press
+from alerts.interactions import MAX_BODY, Answer, Interactions
+from alerts.presses import Press
 
 log = structlog.get_logger(__name__)
 
 #: Seconds; a click is answered in less than half a second, and what is slower finished behind it.
 #: Slack shows the person an error after 3.
 _PATIENCE = 0.4
+_FORM_PATIENCE = 2.5
 
 #: ``(response_url, words)``: words for the person who pressed.
 Whisper = Callable[[str, str], object]
@@ -49,7 +51,7 @@ def interactions_handler(
         request_max_body_size=MAX_BODY,
         include_in_schema=False,
     )
-    async def handle(request: Request[Any, Any, Any]) -> Response[None]:
+    async def handle(request: Request[Any, Any, Any]) -> Response[Any]:
         body = await request.body()
         headers = dict(request.headers)
         loop = asyncio.get_running_loop()
@@ -57,11 +59,14 @@ def interactions_handler(
         if isinstance(verdict, Answer):
             return Response(None, status_code=verdict.status)
         working = loop.run_in_executor(pool, work, verdict)
-        done, _ = await asyncio.wait({working}, timeout=patience)
+        # Only the answer to a form can say what is wrong with it.
+        forms = any(press.form for press in verdict)
+        done, _ = await asyncio.wait({working}, timeout=_FORM_PATIENCE if forms else patience)
         if not done:
             working.add_done_callback(_report)
             return Response(None, status_code=HTTPStatus.OK)
-        return Response(None, status_code=working.result().status)
+        answer = working.result()
+        return Response(answer.body, status_code=answer.status)
 
     return handle
 

@@ -138,6 +138,7 @@ function draw(state) {
   area.replaceChildren(...nodes);
   if (atEnd) area.scrollTop = area.scrollHeight;
   const unread = state.channels.reduce((sum, each) => sum + each.messages.length, 0);
+  drawForm(state);
   document.title = (channel ? "#" + channel.name + " · " : "") + unread + " messages · Stand-in for Slack";
 }
 

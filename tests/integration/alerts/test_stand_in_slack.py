@@ -88,7 +88,8 @@ def test_it_refuses_what_slack_refuses(slack: StandIn, client: WebClient) -> Non
     assert (
         refusal(client.chat_update, channel="C0FLIGHTS", ts="1.0", text="x") == "message_not_found"
     )
-    assert refusal(client.api_call, api_method="views.open") == "unknown_method"
+    assert refusal(client.api_call, api_method="views.publish") == "unknown_method"
+    assert refusal(client.api_call, api_method="views.open") == "invalid_trigger_id"
     slack.workspace.room("C0FLIGHTS").archived = True
     assert refusal(post, channel="C0FLIGHTS", text="x") == "is_archived"
     slack.revoked = True
