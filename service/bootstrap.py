@@ -140,7 +140,7 @@ class Service:
                 public_url=self.settings.server.public_url,
                 interactive=slack.signing_secret is not None or slack.app_token is not None,
                 fallback=fallback_of(self.settings),
-                on_duty=self._on_duty,
+                on_duty=self.on_duty,
             ),
         )
 
@@ -194,7 +194,8 @@ class Service:
         with read(self.engine) as session:
             return newest_audit(session).to_dict()
 
-    def _on_duty(self, session: Session, team: str) -> Duty | None:
+    def on_duty(self, session: Session, team: str) -> Duty | None:
+        """Return who of a team is on call now, or None."""
         return duty_of(session, self.settings.teams, team, self.clock.now())
 
     @cached_property

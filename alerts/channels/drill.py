@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from alerts.channels.outcome import Channel, Found, Outcome, Parcel
+from alerts.channels.outcome import Channel, Found, Outcome, OutcomeKind, Parcel
 from alerts.message import Message
+from alerts.model import DeliveryKind, IncidentState
 
 #: The only button of a drill.
 DRILL = "drill.ack"
+_TRIES = 3
 _WORDS = "This is a drill: a fault was put into a copy of the data. Nothing real is wrong."
 
 
@@ -30,10 +32,33 @@ class DrillChannel:
         self._channel = channel
         self._number = number
         self._interactive = interactive
+        self._told: dict[str, Parcel] = {}
 
     def send(self, parcel: Parcel) -> Outcome:
         """Mark the message and hand it on."""
-        return self._channel.send(self._marked(parcel))
+        marked = self._marked(parcel)
+        # Kept before the call: what may have arrived must be ended as well.
+        self._told[parcel.address] = marked
+        return self._channel.send(marked)
+
+    def follow(self, state: IncidentState) -> list[str]:
+        """Tell every address that was told how the drill stands; return where that failed."""
+        failed = []
+        for address, told in self._told.items():
+            story = None if told.story is None else replace(told.story, state=str(state), news="")
+            news = replace(
+                told,
+                kind=DeliveryKind.UPDATE,
+                delivery_id=f"{told.delivery_id}.{state}",
+                story=story,
+            )
+            if not any(self._arrived(news) for _ in range(_TRIES)):
+                failed.append(address)
+        return failed
+
+    def _arrived(self, parcel: Parcel) -> bool:
+        outcome = self._channel.send(parcel)
+        return outcome.kind in (OutcomeKind.SENT, OutcomeKind.NOTHING_TO_SAY)
 
     def find(self, parcel: Parcel) -> Found:
         """Look for it as the channel does."""
@@ -53,7 +78,8 @@ class DrillChannel:
                 thread=f"{story.thread}-drill-{self._number}",
                 link="",
             )
-        return replace(parcel, message=message, story=story)
+        labels = {**parcel.labels, "drill": self._number}
+        return replace(parcel, message=message, story=story, labels=labels)
 
     def _blocks(self, message: Message) -> tuple[Mapping[str, Any], ...]:
         if not message.blocks:

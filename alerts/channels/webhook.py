@@ -106,6 +106,7 @@ def _content(parcel: Parcel) -> dict[str, Any]:
         "version": VERSION,
         "id": parcel.delivery_id,
         "kind": str(parcel.kind),
+        "drill": "drill" in parcel.labels,
         "thread": story.thread,
         "name": story.name,
         "severity": story.severity,

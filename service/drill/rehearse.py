@@ -18,6 +18,7 @@ from alerts.model import Incident
 from alerts.notes import open_incidents
 from alerts.observe import observe
 from alerts.repository import Incidents, SeriesStore
+from alerts.routing import Routing, routing_of
 from alerts.rows import IncidentRow
 from monitor.model import EvaluatedWindow
 from monitor.profiles.connection import connect
@@ -94,7 +95,13 @@ def rehearse(service: Service, model: str, faults: Sequence[Fault]) -> Iterator[
         try:
             Base.metadata.create_all(engine)
             _copy(service.engine, engine, model, since=windows[0].start)
-            copy = _Copy(engine=engine, lake=service.lake, settings=settings, version=version)
+            copy = _Copy(
+                engine=engine,
+                lake=service.lake,
+                settings=settings,
+                version=version,
+                routing=routing_of(service.settings),
+            )
             yield copy.play(windows, faults)
         finally:
             engine.dispose()
@@ -106,6 +113,7 @@ class _Copy:
     lake: Lake
     settings: ModelSettings
     version: int
+    routing: Routing
 
     def play(self, windows: Sequence[Window], faults: Sequence[Fault]) -> Rehearsal:
         """Evaluate windows with the faults in them until one opens an incident about them."""
@@ -115,7 +123,8 @@ class _Copy:
         for window in windows:
             with write(self.engine) as session:
                 evaluated = self._evaluate(session, window, faults)
-                observe(session, evaluated, self.settings, now=evaluated.evaluated_at)
+                now = evaluated.evaluated_at
+                observe(session, evaluated, self.settings, now=now, routing=self.routing)
                 found = self._incident(session, columns)
                 if found is not None:
                     hold = self._hold(session, evaluated)

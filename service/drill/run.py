@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 
-from litestar import Litestar
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from alerts.channels.drill import DrillChannel
-from alerts.channels.outcome import Channel
-from alerts.channels.slack import SlackChannel, make_client
-from alerts.channels.slack_whisper import whisper
 from alerts.deliver import Deliverer, Delivering
 from alerts.destinations import Destinations
 from alerts.drills import Drills
-from alerts.interactions import Interactions
-from alerts.model import DeliveryKind, Incident
+from alerts.model import DeliveryKind, Incident, IncidentState
 from alerts.outbox import DeliveryState
 from alerts.rows import DeliveryRow
-from alerts.stand_in import StandIn
 from service.bootstrap import Service
-from service.channels import channels_of
 from service.drill.fault import Fault
 from service.drill.rehearse import Rehearsal, rehearse
-from service.server import Server
-from service.web.slack import interactions_handler
+from service.drill.ways import Ways, open_ways
 from watchkeeper.database import read, write
 from watchkeeper.errors import DeliveryError, NotFoundError
 
 Say = Callable[[str], None]
 _ACCEPTED_WITHIN = 120.0
-#: Where a drill is told; elsewhere it would open a case that nothing closes.
-_DRILLED = ("slack", "email")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +35,8 @@ class DrillResult:
     ----------
     told
         Destinations that accepted the message.
+    told_after
+        When each of them did.
     owner
         Who was called.
     held
@@ -63,6 +51,7 @@ class DrillResult:
     found_after: float | None = None
     accepted_after: float | None = None
     told: tuple[str, ...] = ()
+    told_after: Mapping[str, float] = field(default_factory=dict)
     owner: str | None = None
     acknowledged_after: float | None = None
     acknowledged_by: str | None = None
@@ -130,13 +119,17 @@ def _told(
         say(f"it is told in the {incident.severity} only, with no message of its own")
         _write_down(service, result)
     else:
-        with _ways(service, wish, result.number, say) as ways:
+        with open_ways(service, result.number, say, stand_in=wish.stand_in) as ways:
             result = _sent(found, incident, ways, wish, result)
-            told = ", ".join(result.told)
+            told = ", ".join(
+                f"{name} in {after:.1f} s" for name, after in result.told_after.items()
+            )
             say(f"message accepted in {result.accepted_after:.1f} s ({result.owner} at {told})")
             _write_down(service, result)
             if ways.heard and wish.wait is not None:
                 result = _answered(service, wish.wait, say, result)
+            if result.acknowledged_by is not None:
+                ways.follow(IncidentState.ACKED)
     say(f"a retrain would have been held: {found.hold}" if found.hold else "no retrain is held")
     return result
 
@@ -151,53 +144,8 @@ def _write_down(service: Service, result: DrillResult) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ways:
-    """The channels of a drill, and whether anybody hears its button."""
-
-    channels: Mapping[str, Channel]
-    heard: bool
-
-
-@contextmanager
-def _ways(service: Service, wish: Wish, number: int, say: Say) -> Iterator[_Ways]:
-    if wish.stand_in:
-        with _stand_in(service, say) as channel:
-            marked = DrillChannel(channel, number=number, interactive=True)
-            yield _Ways(channels={"slack": marked}, heard=True)
-        return
-    heard = service.settings.slack.signing_secret is not None
-    channels = {
-        name: DrillChannel(channel, number=number, interactive=heard)
-        for name, channel in channels_of(service.settings).items()
-        if name in _DRILLED
-    }
-    yield _Ways(channels=channels, heard=heard)
-
-
-@contextmanager
-def _stand_in(service: Service, say: Say) -> Iterator[Channel]:
-    """Stand in for Slack, and answer its clicks as the service would."""
-    secret = secrets.token_hex(16)
-    with StandIn(signing_secret=secret) as slack:
-        interactions = Interactions(
-            service.engine, service.clock, secrets=[secret], retrain=None, wall=time.time
-        )
-        answer = partial(whisper, base_url=slack.base_url)
-        app = Litestar([interactions_handler(interactions, answer)], logging_config=None)
-        server = Server(app, host="127.0.0.1", port=0)
-        server.start()
-        slack.clicks.url = f"{server.url}/slack/interactions"
-        say(f"the stand-in for Slack is at {slack.url}")
-        try:
-            client = make_client("xoxb-stand-in", base_url=slack.base_url)
-            yield SlackChannel(client, default_channel="C0DRILL")
-        finally:
-            server.stop(1.0)
-
-
 def _sent(
-    found: Rehearsal, incident: Incident, ways: _Ways, wish: Wish, result: DrillResult
+    found: Rehearsal, incident: Incident, ways: Ways, wish: Wish, result: DrillResult
 ) -> DrillResult:
     began = time.monotonic()
     channel = wish.channel
@@ -210,7 +158,7 @@ def _sent(
         wanted = _only_the_root(session, incident, channel, ways.channels)
     if not wanted:
         raise DeliveryError("no channel is configured for it; --stand-in needs none")
-    how = Delivering(interactive=False)
+    how = Delivering(interactive=False, on_duty=ways.on_duty)
     deliverer = Deliverer(found.engine, ways.channels, owner="drill", how=how)
     while time.monotonic() < began + _ACCEPTED_WITHIN:
         deliverer.run_once()
@@ -218,12 +166,20 @@ def _sent(
             rows = session.scalars(select(DeliveryRow)).all()
         accepted = [row for row in rows if row.state == DeliveryState.SENT]
         if len(accepted) == len(rows):
-            after = found.seconds + time.monotonic() - began
-            told = tuple(row.destination for row in accepted)
-            return replace(result, accepted_after=round(after, 3), told=told)
+            told = {row.destination: found.seconds + _waited(row) for row in accepted}
+            return replace(
+                result,
+                accepted_after=round(max(told.values()), 3),
+                told=tuple(told),
+                told_after={name: round(after, 3) for name, after in told.items()},
+            )
         time.sleep(0.2)
     trouble = ", ".join(sorted({row.error_text or row.state for row in rows}))
     raise DeliveryError(f"the message was not accepted in {_ACCEPTED_WITHIN:.0f} s: {trouble}")
+
+
+def _waited(row: DeliveryRow) -> float:
+    return max((row.sent_at or row.enqueued_at) - row.enqueued_at, 0.0)
 
 
 def _only_the_root(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ import yaml
 from sqlalchemy import func, select
 
 from alerts.rows import DeliveryRow, DrillRow, IncidentRow, SeriesRow
+from alerts.stand_in import Fault, FaultKind
+from receiving import Receiver
 from service.bootstrap import Service
 from service.drill.fault import parse_fault
 from service.drill.run import DrillResult, Wish, drill
@@ -168,6 +171,63 @@ def test_the_message_is_marked_and_its_button_ends_the_drill(service: Service) -
     assert title["text"]["text"].startswith("DRILL · ")
     actions = [block for block in seen["blocks"] if block["type"] == "actions"]
     assert [each["action_id"] for block in actions for each in block["elements"]] == ["drill.ack"]
+
+
+TEAMS = """
+webhooks: {{ops: {{url: "{url}/in"}}}}
+pagerduty: {{ops: {{url: "{url}"}}}}
+teams:
+  flights:
+    page: [pagerduty:ops, webhook:ops]
+    ticket: [pagerduty:ops, webhook:ops]
+"""
+
+
+@pytest.fixture
+def with_teams(service: Service, tmp_path: Path) -> Iterator[tuple[Service, Receiver]]:
+    """The same project, told through PagerDuty and a webhook."""
+    home = tmp_path / "home"
+    shutil.copytree(service.settings.home, home)
+    receiver = Receiver()
+    text = TEAMS.format(url=receiver.url)
+    (home / "watchkeeper.yaml").write_text(text)
+    secrets = {
+        "WATCHKEEPER_WEBHOOKS__OPS__SECRET": "a-secret-of-the-test",
+        "WATCHKEEPER_PAGERDUTY__OPS__KEY": "0123456789abcdef0123456789abcdef",
+    }
+    opened = open_service(home, secrets, clock=service.clock)
+    yield opened, receiver
+    opened.engine.dispose()
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+
+def test_the_channels_of_the_team_are_drilled_and_no_case_stays_open(
+    with_teams: tuple[Service, Receiver],
+) -> None:
+    service, receiver = with_teams
+    result, said = run(service, "nulls:distance:30%", stand_in=False)
+
+    assert set(result.told) == set(result.told_after) == {"pagerduty:ops", "webhook:ops"}
+    events = [data for data in receiver.accepted.values() if "event_action" in data]
+    assert [event["event_action"] for event in events] == ["trigger", "resolve"]
+    assert len({event["dedup_key"] for event in events}) == 1
+    assert events[0]["dedup_key"].endswith(f"-drill-{result.number}")
+    assert events[0]["payload"]["summary"].startswith("DRILL: ")
+    told = [data for data in receiver.accepted.values() if "kind" in data]
+    assert [(each["drill"], each["state"]) for each in told] == [(True, "open"), (True, "resolved")]
+    assert not [line for line in said if "by hand" in line]
+
+
+def test_a_case_that_cannot_be_ended_is_named(with_teams: tuple[Service, Receiver]) -> None:
+    service, receiver = with_teams
+    receiver.faults = [*[None] * 2, *[Fault(kind=FaultKind.STATUS)] * 6]
+    _, said = run(service, "nulls:distance:30%", stand_in=False)
+
+    assert [line for line in said if "by hand" in line] == [
+        "pagerduty:ops was not told that the drill is over: close its case by hand",
+        "webhook:ops was not told that the drill is over: close its case by hand",
+    ]
 
 
 def test_nobody_answers_in_time(service: Service) -> None:
