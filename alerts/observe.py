@@ -36,6 +36,7 @@ from alerts.routing import Routing, route
 from alerts.rules import severity_of
 from alerts.series import RollCall, Series
 from alerts.settle import is_held_back, settle
+from alerts.storm import is_storm
 from alerts.wording import summarise
 from monitor.model import DECAY, EvaluatedWindow, Family
 from watchkeeper.model_settings import ModelSettings
@@ -213,7 +214,11 @@ class _Case:
         # Nobody is paged a second time for a relapse that by itself would wake nobody.
         as_bad = last is not None and severity.rank >= last.standing.severity.rank
         soon = ended is not None and self.now - ended <= self.policy.reopen
-        if last is not None and soon and as_bad:
+        storm = last is not None and is_storm(
+            self.session, last.owner.team, most=self.policy.storm, now=self.now
+        )
+        # In a storm it is another one, which can be told together with the rest.
+        if last is not None and soon and as_bad and not storm:
             return self.desk.handle(last, events.Breached(at=self.now, members=len(series)))
         told = route(
             self.routing,

@@ -228,11 +228,6 @@ class Incidents:
         )
         return [_to_incident(row) for row in self._session.scalars(query.order_by(IncidentRow.id))]
 
-    def told_since(self, moment: datetime) -> list[Incident]:
-        """Return the incidents that people were first told of since then."""
-        query = select(IncidentRow).where(IncidentRow.notified, IncidentRow.opened_at >= moment)
-        return [_to_incident(row) for row in self._session.scalars(query)]
-
     def under(self, incident_id: int) -> list[Incident]:
         """Return the incidents that are told under another, or are part of it."""
         query = select(IncidentRow).where(IncidentRow.merged_into == incident_id)

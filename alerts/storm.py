@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
 from alerts import events
 from alerts.desk import Desk
 from alerts.keys import incident_key
 from alerts.model import PRODUCTION, Incident, IncidentState, Severity, Standing
 from alerts.repository import Incidents, SeriesStore
+from alerts.rows import IncidentEventRow, IncidentRow
 from alerts.wording import listed
 from monitor.model import Family
 
@@ -38,16 +42,42 @@ def shelter(desk: Desk, incident: Incident, *, most: int, now: datetime) -> Inci
         return incident
     incidents = Incidents(desk.session)
     scope = f"{_SCOPE}{incident.owner.team}"
-    umbrella = incidents.live(incident_key(PRODUCTION, Family.PIPELINE, scope))
+    umbrella = _umbrella(incidents, incident.owner.team)
     if umbrella is None:
-        told = incidents.told_since(now - _WITHIN)
-        # An incident of the same team and time may be an umbrella itself: it is one message too.
-        if sum(each.owner.team == incident.owner.team for each in told) < most:
+        if not is_storm(desk.session, incident.owner.team, most=most, now=now):
             return incident
         umbrella = _open(desk, incident, scope, now)
     gathered = desk.handle(incident, events.Gathered(at=now, into=umbrella.id))
     cover(desk, umbrella, now)
     return gathered
+
+
+def is_storm(session: Session, team: str, *, most: int, now: datetime) -> bool:
+    """Tell whether a team is called by so many incidents that one more is not told by itself."""
+    if _umbrella(Incidents(session), team) is not None:
+        return True
+    return _calls(session, team, since=now - _WITHIN) >= most
+
+
+def _calls(session: Session, team: str, *, since: datetime) -> int:
+    """Return how many incidents, umbrellas too, have called a team by opening or reopening."""
+    event = IncidentEventRow
+    reopened = exists().where(
+        event.incident_id == IncidentRow.id,
+        event.event == "breached",
+        event.before == IncidentState.RESOLVED,
+        event.at >= since,
+    )
+    owners = session.scalars(
+        select(IncidentRow.owner).where(
+            IncidentRow.notified, or_(IncidentRow.opened_at >= since, reopened)
+        )
+    )
+    return sum(owner["team"] == team for owner in owners)
+
+
+def _umbrella(incidents: Incidents, team: str) -> Incident | None:
+    return incidents.live(incident_key(PRODUCTION, Family.PIPELINE, f"{_SCOPE}{team}"))
 
 
 def cover(desk: Desk, umbrella: Incident, now: datetime) -> None:

@@ -153,3 +153,34 @@ def test_who_is_still_ill_when_the_umbrella_is_ended_by_hand_is_told(
 
     alone = [line for line in first_lines(slack) if "several models" not in line]
     assert sum("model05" in line or "model06" in line for line in alone) == 2
+
+
+def test_what_comes_back_in_a_storm_comes_back_under_an_umbrella(
+    tell: Callable[..., Any], slack: StandIn
+) -> None:
+    fleet = [tell(f"model{number:02d}") for number in range(12)]
+    first, days = fleet[0], range(0, 2 * len(fleet), 2)
+    # One falls ill after the other, so that each has a thread; then all recover.
+    for ill, day in enumerate(days, start=1):
+        for story in fleet[:ill]:
+            story.day(day, loss=2.0)
+            story.day(day + 1, loss=2.0)
+    well = days.stop
+    for story in fleet:
+        for day in range(well, well + 5):
+            story.day(day)
+    models = {story.settings.model: story.settings for story in fleet}
+    with write(first.engine) as session:
+        sweep(session, models, now=first.window(well + 5).window.end)
+    worker(first, slack).run_once()
+    before = len(slack.visible(CHANNEL))
+    assert {each.state for each in first.incidents()} == {IncidentState.RESOLVED}
+
+    for story in fleet:
+        for day in (well + 5, well + 6):
+            story.day(day, loss=2.0)
+    worker(first, slack).run_once()
+
+    told = slack.visible(CHANNEL)[before:]
+    assert len(told) <= 7
+    assert sum("several models" in message["text"] for message in told) == 1
