@@ -18,6 +18,7 @@ from alerts.precision import precisions
 from alerts.repository import Incidents
 from alerts.routing import Routing
 from alerts.rows import DigestRow
+from alerts.silences import Silences
 from alerts.verdicts import told
 from alerts.wording import listed, moment, span
 from monitor.repository import WindowRow
@@ -92,6 +93,7 @@ def gather(
         Section(title="Open", lines=_open_lines(ours, now)),
         Section(title="Drift without a measured loss", lines=_drift_lines(ours)),
         Section(title="On call", lines=_duty_lines(session, name, team, now)),
+        Section(title="Silences", lines=_silence_lines(session, owned, now)),
     ]
     sections = [section for section in sections if section.lines]
     weekly = _DAYS[day.weekday()] == team.weekly
@@ -199,6 +201,19 @@ def _duty_lines(session: Session, name: str, team: Team, now: datetime) -> tuple
     return tuple(lines)
 
 
+def _silence_lines(session: Session, models: Sequence[str], now: datetime) -> tuple[str, ...]:
+    silences, lines = Silences(session), []
+    for silence in silences.active(now):
+        if not silence.concerns(models):
+            continue
+        if silence.until - now <= _DAY:
+            lines.append(f"{silence} ends {moment(silence.until)}")
+        last = silences.last_covered(silence) or silence.starts_at
+        if now - last >= _WEEK:
+            lines.append(f"{silence} has held nothing back for {span(now - last)}")
+    return tuple(lines)
+
+
 def _label_lines(session: Session, models: Sequence[str]) -> tuple[str, ...]:
     lines = []
     for model in models:
@@ -251,4 +266,5 @@ _NOUNS = {
     "Open": "open",
     "Drift without a measured loss": "drifting",
     "On call": "about who is on call",
+    "Silences": "about silences",
 }

@@ -137,9 +137,15 @@ def promoted(
 
 
 def hope(desk: Desk, session: Session, model: str, text: str, now: datetime) -> None:
-    """Move the model's losses and drifts to recovering: a new version serves."""
-    for incident in Incidents(session).live_of(model, OF_A_VERSION):
-        desk.handle(incident, events.Promoted(at=now, what=text))
+    """Move the model's losses and drifts to recovering: a new version serves.
+
+    Whoever put anything of the model off until then hears of it again.
+    """
+    for incident in Incidents(session).live_of(model, tuple(Family)):
+        if incident.family in OF_A_VERSION:
+            desk.handle(incident, events.Promoted(at=now, what=text))
+        elif incident.standing.snooze_condition == events.NEXT_DEPLOY:
+            desk.handle(incident, events.Woken(at=now, reason="another version serves"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

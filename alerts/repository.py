@@ -126,7 +126,7 @@ class SeriesStore:
         """Return the series of a model, by key."""
         query = select(SeriesRow).where(SeriesRow.model == model, SeriesRow.slot == slot)
         rows = self._session.scalars(query, execution_options=_FRESH)
-        return {row.key: _to_series(row) for row in rows}
+        return {row.key: to_series(row) for row in rows}
 
     def roll_call(self, incident_id: int, *, clear_below: float = 0.8) -> RollCall:
         """Count the members of an incident and name the worst; they may be tens of thousands.
@@ -175,7 +175,7 @@ class SeriesStore:
             quiet=sum(count for _, quiet, count in counts if quiet),
             columns=tuple(column for column in columns if column is not None),
             models=models or 0,
-            worst=tuple(_to_series(row) for row in worst),
+            worst=tuple(to_series(row) for row in worst),
         )
 
     def firing_in(self, incident_id: int) -> list[Series]:
@@ -184,7 +184,7 @@ class SeriesStore:
             SeriesRow.incident_id == incident_id, SeriesRow.state.in_(_LASTING)
         )
         rows = self._session.scalars(query, execution_options=_FRESH)
-        return [_to_series(row) for row in rows]
+        return [to_series(row) for row in rows]
 
     def save(self, series: Collection[Series]) -> None:
         """Write series, new or known."""
@@ -324,7 +324,8 @@ def _series_values(series: Series) -> dict[str, Any]:
     }
 
 
-def _to_series(row: SeriesRow) -> Series:
+def to_series(row: SeriesRow) -> Series:
+    """Return the series of a row."""
     track = Track(
         version=row.version,
         base=Phase.from_json(row.base),

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.model import PRODUCTION
-from alerts.repository import SeriesStore
-from alerts.rows import SeriesRow, SilenceRow
+from alerts.repository import SeriesStore, to_series
+from alerts.rows import IncidentRow, SeriesRow, SilenceRow
 from alerts.series import Series
 from alerts.silencing import Silence
 from monitor.model import Family
@@ -83,6 +83,17 @@ class Silences:
             for series in store.of(model, PRODUCTION).values()
             if series.is_firing and silence.covers(series, silence.starts_at)
         ]
+
+    def last_covered(self, silence: Silence) -> datetime | None:
+        """Return when anything that a silence names was last part of an incident, or None."""
+        rows = self._session.execute(
+            select(SeriesRow, IncidentRow.updated_at)
+            .join(IncidentRow, IncidentRow.id == SeriesRow.incident_id)
+            .where(IncidentRow.updated_at >= silence.starts_at)
+            .order_by(IncidentRow.updated_at.desc())
+        )
+        covered = (at for row, at in rows if silence.names(to_series(row)))
+        return next(covered, None)
 
 
 def _to_silence(row: SilenceRow) -> Silence:

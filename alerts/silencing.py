@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -38,12 +38,25 @@ class Silence:
 
     def covers(self, series: Series, at: datetime) -> bool:
         """Tell whether a series is silenced at an instant."""
+        return self.starts_at <= at < self.until and self.names(series)
+
+    def names(self, series: Series) -> bool:
+        """Tell whether a series is one of those that it is about."""
         return (
-            self.starts_at <= at < self.until
-            and (self.family is None or self.family is series.family)
+            (self.family is None or self.family is series.family)
             and _fits(self.model, series.model)
             and _fits(self.column, series.column)
         )
+
+    def concerns(self, models: Iterable[str]) -> bool:
+        """Tell whether it is about any of these models."""
+        return any(_fits(self.model, model) for model in models)
+
+    def __str__(self) -> str:
+        """Name it as people know it: its number, what it is about, and why."""
+        parts = (self.model, self.family and str(self.family), self.column)
+        about = ", ".join(part for part in parts if part) or "everything"
+        return f"silence {self.id} of {about} ({self.author}: {self.reason})"
 
 
 def is_silenced(members: Sequence[Series], silences: Sequence[Silence], at: datetime) -> bool:

@@ -24,13 +24,17 @@ def sweep(
     Parameters
     ----------
     models
-        The settings of all models that are watched; incidents of others follow the defaults.
+        The settings of all models that are watched. What concerned only a model that is no longer
+        among them is over; what it shared with others goes on by the defaults.
     now
         Event time.
     """
     desk = Desk(session)
     for incident in Incidents(session).unfinished():
         settings = models.get(incident.model)
+        if settings is None and incident.scope == incident.model and incident.is_live:
+            desk.handle(incident, events.Ended(at=now, reason="the model is no longer watched"))
+            continue
         policy = AlertPolicy() if settings is None else policy_of(settings)
         if incident.state is IncidentState.RESOLVED:
             after = max(policy.close_after, policy.reopen)

@@ -17,6 +17,8 @@ from alerts.digest_model import Digest
 from alerts.model import Verdict
 from alerts.routing import Routing
 from alerts.rows import DeliveryRow, DigestRow
+from alerts.silences import Silences
+from alerts.silencing import Silence
 from alerts.stand_in import Fault, FaultKind, StandIn
 from monitor.repository import WindowRow
 from watchkeeper.database import read, write
@@ -203,3 +205,31 @@ def test_a_digest_is_read_back_as_it_was_kept(flights: Any) -> None:
     (digest,) = order(flights, TUESDAY)
 
     assert Digest.from_dict(digest.to_dict()) == digest
+
+
+def test_silences_that_end_soon_and_those_that_hold_nothing_back_are_told(flights: Any) -> None:
+    def silence(column: str, begins: int, ends: int) -> None:
+        with write(flights.engine) as session:
+            Silences(session).add(
+                Silence(
+                    column=column,
+                    reason="new sensor",
+                    author="ada",
+                    starts_at=TUESDAY + timedelta(days=begins),
+                    until=TUESDAY + timedelta(days=ends),
+                )
+            )
+
+    for day in (0, 1, 2):
+        flights.day(day, broken=("temp",))
+    silence("temp", -20, 1)
+    silence("humid", -8, 5)
+    silence("dewp", -2, 5)
+    (digest,) = order(flights, TUESDAY)
+
+    (section,) = [part for part in digest.sections if part.title == "Silences"]
+    assert section.lines == (
+        "silence 1 of temp (ada: new sensor) ends 05 Jun 2013 07:00 UTC",
+        "silence 2 of humid (ada: new sensor) has held nothing back for 8 d",
+    )
+    assert digest.headline == "1 open, 2 about silences"
