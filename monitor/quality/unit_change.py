@@ -20,6 +20,8 @@ _FEWEST = 15
 _ROOM, _ROOM_WITH_DECIMALS = 0.25, 1.0
 #: Factor by which the spread within a window may differ from those of the reference's windows.
 _SPREAD = 1.5
+#: Of the way from the usual level, what undoing the conversion may leave.
+_LEFT = 0.5
 #: An offset of so many widths of the range is no weather.
 _OFFSET = 3.0
 #: Parts of the smallest and largest values of tiles that are decimal numbers again, and were not.
@@ -126,6 +128,9 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
             return None
         at_least, at_most = _means(pair)
         if not at_least <= undone <= at_most:
+            return None
+        # What leads no nearer to the usual level than the values are explains nothing.
+        if abs(undone - reference.mean) > _LEFT * abs(mean - reference.mean):
             return None
     usual = max(reference.deviation, 1e-12)
     within = max(spread / abs(conversion.factor), 1e-12)

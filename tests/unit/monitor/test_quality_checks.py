@@ -125,6 +125,29 @@ def test_a_change_of_unit_is_named_with_scale_and_offset(
     assert "°C → K" in kelvin["unit_change", "temperature"].reason
 
 
+def gusts(frame: pd.DataFrame, levels: np.ndarray, spreads: np.ndarray) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    rows = len(frame) // len(levels)
+    noise = np.repeat(spreads, rows) * rng.normal(size=len(frame))
+    return frame.assign(pressure=np.repeat(levels, rows) + noise)
+
+
+def test_a_conversion_that_leads_farther_away_is_none() -> None:
+    past = stations(START - timedelta(days=DAYS), DAYS, seed=0)
+    known = fit_reference(
+        gusts(past, np.linspace(19.5, 31.5, DAYS), np.tile([1.5, 4, 3], DAYS // 3)),
+        schema=SCHEMA,
+        settings=SETTINGS,
+        **given(past),
+    )  # type: ignore[arg-type]
+    stormy = gusts(stations(START, 1, seed=1), np.array([38.5]), np.array([4.0]))
+
+    # Inches for centimetres would bring it back among the usual levels, but no nearer to theirs.
+    assert ("unit_change", "pressure") not in found(stormy, known)
+    metric = stormy.assign(pressure=stormy.pressure * 0.6 * 25.4)
+    assert ("unit_change", "pressure") in found(metric, known)
+
+
 def test_a_hot_day_is_no_change_of_unit(known: Reference, day: pd.DataFrame) -> None:
     assert found(day.assign(temperature=day.temperature + 14), known) == {}
     assert found(day.assign(price=np.round(day.price * 1.6, 2)), known) == {}
