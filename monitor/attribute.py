@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from monitor.attribution.drifts import drifts
-from monitor.attribution.explain import explain
+from monitor.attribution.explain import explain, weigh
 from monitor.attribution.model import Attribution, SharedColumn
 from monitor.attribution_store import Attributions, ReferenceSamples
 from monitor.model import CheckStatus, EvaluatedWindow, Family
@@ -19,11 +19,14 @@ from monitor.profiles.repository import Profiles
 from monitor.reference import Reference
 from monitor.reference_store import ReferenceRow, References
 from monitor.repository import MeasurementRow
-from monitor.samples import Sample, sample_of_log
+from monitor.samples import sample_of_log
 from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import Window
+
+#: By reference and metric, what ``weigh`` said of it.
+Weights = dict[tuple[int, str], dict[str, float]]
 
 #: Suspected columns of which other models are asked.
 _SUSPECTS = 5
@@ -48,11 +51,18 @@ def attribute(
     settings: ModelSettings,
     evaluated: EvaluatedWindow,
     now: datetime,
+    *,
+    memory: Weights,
 ) -> Attribution | None:
     """Explain the loss of a window and store it; None where there is too little to go by.
 
     It reads two bounded samples and takes seconds; it is meant to run after the window's verdict
     is stored and its incident told, never before.
+
+    Parameters
+    ----------
+    memory
+        What is known of references; it is added to.
     """
     model, version, window = evaluated.model, evaluated.version, evaluated.window
     with read(engine) as session:
@@ -66,7 +76,12 @@ def attribute(
     after = sample_of_log(lake, model, version, window, tuple(reference.bins.columns), now=now)
     if after is None:
         return None
-    found = _explained(before, after, profile, reference, settings)
+    metric = settings.tolerance.metric
+    key = reference.id, metric
+    if key not in memory:
+        memory[key] = weigh(before, reference.bins, metric)
+    moved = drifts(profile, reference)
+    found = explain(before, after, reference.bins, metric, moved, weights=memory[key])
     if found is None:
         return None
     with read(engine) as session:
@@ -109,10 +124,3 @@ def _profile(
     layout = reference.bins.layout
     stored = Profiles(session).between(model, version, window.start, window.end)
     return Profile.merge((Profile.from_bytes(each.data, layout) for each in stored), layout)
-
-
-def _explained(
-    before: Sample, after: Sample, profile: Profile, reference: Reference, settings: ModelSettings
-) -> Attribution | None:
-    moved = drifts(profile, reference)
-    return explain(before, after, reference.bins, settings.tolerance.metric, moved)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from monitor.attribute import attribute
+from monitor.attribute import Weights, attribute
 from monitor.attribution.model import Attribution
 from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
@@ -57,6 +57,7 @@ class Monitor:
         self._delays: dict[str, timedelta] = {}
         self._references: dict[tuple[str, int], Reference] = {}
         self._drift_references = DriftReferences()
+        self._weights: Weights = {}
 
     def profile(self, settings: ModelSettings, now: datetime) -> Profiled:
         """Compute the profiles of all tiles in which rows or labels have changed.
@@ -133,7 +134,14 @@ class Monitor:
         self, settings: ModelSettings, evaluated: EvaluatedWindow, now: datetime
     ) -> Attribution | None:
         """Explain the loss of a window whose verdict is stored; None with too little to go by."""
-        return attribute(self._engine, self._lake, self._resolved(settings), evaluated, now)
+        return attribute(
+            self._engine,
+            self._lake,
+            self._resolved(settings),
+            evaluated,
+            now,
+            memory=self._weights,
+        )
 
     def peek(
         self, session: Session, settings: ModelSettings, version: int, now: datetime

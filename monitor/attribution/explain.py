@@ -42,6 +42,8 @@ def explain(
     bins: ProfileBins,
     metric: str,
     drift: Mapping[str, float],
+    *,
+    weights: Mapping[str, float] | None = None,
 ) -> Attribution | None:
     """Explain a loss from a sample of the reference and one of now; None with too few labels.
 
@@ -51,6 +53,8 @@ def explain(
         The one that the loss is to stand for.
     drift
         By column: change of its distribution beyond what is usual, in nats.
+    weights
+        What ``weigh`` said of the reference, where that is known already.
     """
     before, now = _labelled(reference.rows), _labelled(current.rows)
     if min(len(before), len(now)) < MINIMUM_ROWS:
@@ -61,8 +65,9 @@ def explain(
     features = {name: each for name, each in bins.columns.items() if name not in _OUTPUTS}
     encoded = encode(before, now, {name: each.kind for name, each in features.items()})
     segments = _segments(before, now, features, losses)
-    weights = importances(encoded.reference, encoded.categorical, sides[0], loss)
-    decisive = _decisive(encoded, weights, sides, bins.task)
+    known = weigh(reference, bins, metric) if weights is None else weights
+    importance = np.array([known.get(name, 0.0) for name in encoded.names])
+    decisive = _decisive(encoded, importance, sides, bins.task)
     domain = domain_auc(decisive, importances=False, coarse=True)
     shift: ShiftSplit | None = None
     if domain is not None:
@@ -76,10 +81,26 @@ def explain(
         of_reference=reference.of_rows,
         of_current=current.of_rows,
         segments=tuple(_outstanding(segments)),
-        columns=tuple(rank(encoded.names, weights, drift)),
+        columns=tuple(rank(encoded.names, importance, drift)),
         shift=shift,
         joint=_joint(encoded),
     )
+
+
+def weigh(reference: Sample, bins: ProfileBins, metric: str) -> dict[str, float]:
+    """Return how much each feature matters to the loss of the reference; empty with few labels.
+
+    It takes most of the time of an explanation and is the same for every window of the reference.
+    """
+    known = _labelled(reference.rows)
+    if len(known) < MINIMUM_ROWS:
+        return {}
+    rows = _rows_of(known, bins)
+    kinds = {name: each.kind for name, each in bins.columns.items() if name not in _OUTPUTS}
+    encoded = encode(known, known, kinds)
+    loss = loss_for(metric, bins.task, rows)
+    found = importances(encoded.reference, encoded.categorical, rows, loss)
+    return dict(zip(encoded.names, found.tolist(), strict=True))
 
 
 _OUTPUTS = (PREDICTED, SCORE)
