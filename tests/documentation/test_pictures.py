@@ -15,10 +15,8 @@ PAGES = sorted((ROOT / "docs" / "explanation" / "methods").glob("*.md"))
 PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)/([a-z-]+)\.svg\)\n\n\*(.+)\*\n")
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def drawn_into(folder: Path) -> dict[str, str]:
     """Draw every picture anew."""
-    folder = tmp_path_factory.mktemp("pictures")
     command = [sys.executable, "-W", "error", "scripts/pictures.py", "--into", str(folder)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
@@ -27,21 +25,17 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.svg")}
 
 
-def test_every_picture_of_a_page_is_drawn_and_none_is_left_over(drawn: dict[str, str]) -> None:
-    named = {match[3] for page in PAGES for match in PICTURE.finditer(page.read_text())}
+def test_the_pictures_are_those_of_the_pages_and_show_what_the_code_finds_now(
+    tmp_path: Path,
+) -> None:
+    """One test, for to draw them takes longest."""
+    drawn = drawn_into(tmp_path)
+    shown = [match for page in PAGES for match in PICTURE.finditer(page.read_text())]
     kept = {path.stem for path in (ROOT / "docs/pictures/methods").glob("*.svg")}
-
-    assert named == kept == set(drawn)
-
-
-def test_what_stands_under_a_picture_is_what_the_code_finds_now(drawn: dict[str, str]) -> None:
-    for page in PAGES:
-        for match in PICTURE.finditer(page.read_text()):
-            label = ElementTree.fromstring(drawn[match[3]]).get("aria-label")
-            assert match[4] == label, f"{match[3]}: run `make docs`"
-
-
-def test_a_picture_can_be_read_in_the_light_and_in_the_dark(drawn: dict[str, str]) -> None:
+    assert {match[3] for match in shown} == kept == set(drawn)
+    for match in shown:
+        label = ElementTree.fromstring(drawn[match[3]]).get("aria-label")
+        assert match[4] == label, f"{match[3]}: run `make docs`"
     for name, drawing in drawn.items():
         assert "prefers-color-scheme:dark" in drawing, name
         assert 'fill="var(--paper)"' in drawing, name
