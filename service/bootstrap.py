@@ -55,6 +55,8 @@ from watchkeeper.registry.model import ModelVersion
 from watchkeeper.settings import Settings
 
 if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+
     from alerts.slack_socket import SlackSocket
 
 
@@ -244,7 +246,7 @@ class Service:
             shipped = ship(self.spool, self.lake, self.engine, now=self.clock.now())
         return shipped.predictions + shipped.labels
 
-    def serving_app(self, *, with_pages: bool) -> ServingApp:
+    def serving_app(self, *, pages: Any | None) -> ServingApp:
         """Return the application that answers predictions, with the pages behind it or without."""
         metrics = ServingMetrics(self.registry, self.spool.depth)
         serving = self.settings.serving
@@ -252,13 +254,13 @@ class Service:
             self.predictor,
             metrics,
             authorise=self._access,
-            otherwise=self.web_app() if with_pages else None,
+            otherwise=pages,
             limits=RequestLimits(max_body_bytes=serving.max_body_bytes),
             watch=self.audit,
         )
 
-    def web_app(self) -> Any:
-        """Return the application of the pages and the read API."""
+    def web_app(self, *more: ControllerRouterHandler) -> Any:
+        """Return the application of the pages and the API, with more routes behind them."""
         server = self.settings.server
         web = Web(
             engine=self.engine,
@@ -275,7 +277,7 @@ class Service:
         buttons = slack_buttons(
             self.settings.slack, engine=self.engine, clock=self.clock, models=self.models
         )
-        return create_app(web, registry=self.registry, more=buttons)
+        return create_app(web, registry=self.registry, more=(*buttons, *more))
 
     @cached_property
     def _authorise(self) -> Authorise:

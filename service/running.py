@@ -14,6 +14,7 @@ from alerts.audit import Auditor
 from alerts.routing import routing_of
 from alerts.self_watch import SelfWatch
 from service.bootstrap import Service
+from service.drill.http import drill_router
 from service.loops import Loop
 from service.metrics import LoopMetrics
 from service.schedule import forget_old_runs
@@ -103,9 +104,10 @@ class Running:
         return "" if self.server is None else self.server.url
 
     def _app(self) -> Any:
-        if Role.SERVE in self.roles:
-            return self.service.serving_app(with_pages=Role.WEB in self.roles)
-        return self.service.web_app()
+        pages = None
+        if Role.WEB in self.roles:
+            pages = self.service.web_app(drill_router(self.service))
+        return self.service.serving_app(pages=pages) if Role.SERVE in self.roles else pages
 
     def _audit(self, deliver: Loop, tick: Loop) -> None:
         service = self.service

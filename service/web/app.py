@@ -19,7 +19,7 @@ from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
 
 from reports.pages import ASSETS
-from service.web import actions, api, session, views
+from service.web import actions, api, desk, session, views
 from service.web.context import Web
 from service.web.problems import on_http_error, on_refusal, on_surprise
 from service.web.security import add_headers, needs
@@ -57,6 +57,7 @@ def create_app(
             views.router,
             actions.router,
             api.router,
+            desk.router,
             session.router,
             _asset,
             _metrics(registry),

@@ -20,6 +20,7 @@ from watchkeeper.errors import (
     CapacityError,
     ConflictError,
     DatabaseError,
+    DeliveryError,
     InputError,
     NotFoundError,
     RecordError,
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[WatchkeeperError], HTTPStatus], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (CapacityError, HTTPStatus.SERVICE_UNAVAILABLE),
     (DatabaseError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (DeliveryError, HTTPStatus.BAD_GATEWAY),
 )
 _TITLES = {
     HTTPStatus.NOT_FOUND: "Nothing is here",
@@ -42,6 +44,7 @@ _TITLES = {
     HTTPStatus.CONFLICT: "This cannot be done now",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
+    HTTPStatus.BAD_GATEWAY: "Nobody could be told",
 }
 _UNEXPECTED = "The error has been logged; trying again later may help."
 _NO_PAGE = "No page lives at this address."

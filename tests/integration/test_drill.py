@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
+from litestar.testing import TestClient
 from sqlalchemy import func, select
 
 from alerts.rows import DeliveryRow, DrillRow, IncidentRow, SeriesRow
@@ -25,8 +27,10 @@ from alerts.stand_in import Fault, FaultKind
 from receiving import Receiver
 from service.bootstrap import Service
 from service.drill.fault import parse_fault
+from service.drill.http import drill_router
 from service.drill.run import DrillResult, Wish, drill
 from service.start import open_service
+from service.web.tokens import Role, Tokens
 from watchkeeper.clock import SteppedClock
 from watchkeeper.database import read, write
 from watchkeeper.errors import ConflictError, DeliveryError, NotFoundError
@@ -228,6 +232,55 @@ def test_a_case_that_cannot_be_ended_is_named(with_teams: tuple[Service, Receive
         "pagerduty:ops was not told that the drill is over: close its case by hand",
         "webhook:ops was not told that the drill is over: close its case by hand",
     ]
+
+
+@pytest.fixture
+def over_http(with_teams: tuple[Service, Receiver]) -> Iterator[Any]:
+    """Ask the service by HTTP, with the token of a role."""
+    service, _ = with_teams
+    with write(service.engine) as session:
+        tokens = {role: Tokens(session).issue(f"{role} {uuid4()}", role) for role in Role}
+    app = service.web_app(drill_router(service))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+
+        def ask(role: Role, path: str, body: Any) -> Any:
+            headers = {"Authorization": f"Bearer {tokens[role]}"}
+            return client.post(f"/v1{path}", json=body, headers=headers)
+
+        yield ask
+
+
+def test_a_drill_is_made_and_a_channel_tried_over_http(
+    over_http: Any, with_teams: tuple[Service, Receiver]
+) -> None:
+    made = over_http(Role.OPERATOR, "/models/flights/drill", {"faults": ["nulls:distance:30%"]})
+    assert made.status_code == 200
+    assert set(made.json()["told"]) == {"pagerduty:ops", "webhook:ops"}
+    tried = over_http(Role.OPERATOR, "/channels/test", {"destination": "webhook:ops"})
+    assert (tried.status_code, tried.json()["outcome"]) == (200, "sent")
+    with_teams[1].faults = [Fault(kind=FaultKind.STATUS, status=403)]
+    refused = over_http(Role.OPERATOR, "/channels/test", {"destination": "webhook:ops"})
+    assert (refused.json()["outcome"], refused.json()["error"]) == ("bad_destination", "http_403")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "named"),
+    [
+        ("/models/flights/drill", {"faults": ["nulls:distanc:30%"]}, 404, "distanc"),
+        ("/models/boats/drill", {"faults": ["nulls:distance:30%"]}, 404, "boats"),
+        ("/models/flights/drill", {"faults": ["nulls"]}, 409, "nulls:COLUMN:30%"),
+        ("/models/flights/drill", {"faults": []}, 400, "faults"),
+        ("/models/flights/drill", {"faults": ["x"], "channel": "#ops"}, 400, "channel"),
+        ("/channels/test", {"destination": "slack:C0FLIGHTS"}, 400, "not configured"),
+        ("/channels/test", {"destination": "pigeon"}, 400, "destination"),
+    ],
+)
+def test_over_http_a_wrong_wish_is_named_and_nobody_below_an_operator_has_one(
+    over_http: Any, path: str, body: Any, status: int, named: str
+) -> None:
+    answer = over_http(Role.OPERATOR, path, body)
+    assert (answer.status_code, named in answer.text) == (status, True), answer.text
+    assert over_http(Role.RESPONDER, path, body).status_code == 403
 
 
 def test_nobody_answers_in_time(service: Service) -> None:
