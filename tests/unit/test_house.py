@@ -17,8 +17,7 @@ import watchkeeper
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-#: A test file is a list of sentences; one may be skipped without losing the thread.
-MAX_LINES, MAX_TEST_LINES = 400, 420
+MAX_LINES = 400
 
 #: Kept in pieces, so that this file does not name them either.
 REGISTRY_HOSTS = (
@@ -54,7 +53,7 @@ def test_no_source_file_is_longer_than_a_reader_can_hold() -> None:
     too_long = {}
     for path in source_files():
         name, lines = path.relative_to(ROOT), len(path.read_text().splitlines())
-        if lines > (MAX_TEST_LINES if name.parts[0] == "tests" else MAX_LINES):
+        if lines > MAX_LINES:
             too_long[str(name)] = lines
     assert not too_long
 
