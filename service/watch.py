@@ -43,7 +43,8 @@ def turning(paces: Sequence[Pace]) -> Check:
             elif loop.working_for > pace.work:
                 text = f"{loop.name} has been at the same work for {loop.working_for:.0f} s"
                 found.append(Finding(kind="loop", text=text, seconds=loop.working_for))
-            elif loop.working_for == 0 and loop.silent_for > pace.rest:
+            elif loop.silent_for > pace.rest + (pace.work if loop.working_for else 0):
+                # One that fails may be caught at its next attempt.
                 text = f"{loop.name} has done nothing for {loop.silent_for:.0f} s"
                 found.append(Finding(kind="loop", text=text, seconds=loop.silent_for))
         return found
