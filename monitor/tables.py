@@ -74,6 +74,8 @@ class Tables(AbstractContextManager["Tables"]):
             settings["threads"] = threads
         self.connection = duckdb.connect(config=settings)
         self.connection.execute("SET TimeZone = 'UTC'")
+        # It reads a whole row group ahead in each thread, whatever memory there is.
+        self.connection.execute("SET disable_parquet_prefetching = true")
         self._copies = 0
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -152,3 +153,18 @@ def test_closing_removes_what_was_copied(tmp_path: Path) -> None:
         copy = Path(source.split("'")[1])
         assert copy.exists()
     assert not copy.parent.exists()
+
+
+def test_row_groups_of_many_columns_are_read_with_the_usual_memory(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    rows = pa.table({f"x{number}": random.normal(size=400_000) for number in range(50)})
+    with pq.ParquetWriter(tmp_path / "rows.parquet", rows.schema) as file:
+        for _ in range(2):
+            file.write_table(rows, row_group_size=400_000)
+
+    with Tables(threads=2) as tables:
+        table = tables.open(str(tmp_path / "rows.parquet"))
+        columns = ", ".join(f"sum({name})" for name in table.types)
+        sums = tables.query(table, f"SELECT {columns} FROM {table.source}")[0]
+
+    assert sums == pytest.approx([2 * rows[name].to_numpy().sum() for name in table.types])
