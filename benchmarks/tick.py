@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from monitor.profiles.repository import DirtyTiles
+from monitor.profiles.marks import DirtyTiles
 from monitor.reference import fit_reference
 from monitor.reference_store import References
 from monitor.run import Monitor

@@ -13,15 +13,9 @@ from sqlalchemy import Engine
 
 from monitor.profiles.connection import Connection, Source, connect
 from monitor.profiles.label_lookup import LabelLookup
+from monitor.profiles.marks import DirtyTile, DirtyTiles, hours_between
 from monitor.profiles.query import HOUR, Log, profile_tiles, tile_of, versions_in
-from monitor.profiles.repository import (
-    Change,
-    DirtyTile,
-    DirtyTiles,
-    Profiles,
-    StoredProfile,
-    hours_between,
-)
+from monitor.profiles.repository import Change, Profiles, StoredProfile
 from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.repository import Touch, Windows

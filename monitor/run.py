@@ -16,8 +16,9 @@ from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
 from monitor.model import EvaluatedWindow
+from monitor.profiles.marks import DirtyTiles, hours_between
 from monitor.profiles.model import Profile
-from monitor.profiles.repository import DirtyTiles, Profiles, hours_between
+from monitor.profiles.repository import Profiles
 from monitor.profiling import Profiled, Profiler
 from monitor.reference import Reference
 from monitor.reference_store import References

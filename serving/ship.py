@@ -15,7 +15,7 @@ from deltalake.exceptions import DeltaError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from monitor.profiles.repository import DirtyTiles
+from monitor.profiles.marks import DirtyTiles
 from serving.lookup import current_labels, known_ids, logged_ids
 from serving.payload import (
     decode_labels,

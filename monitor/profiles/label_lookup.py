@@ -8,8 +8,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from monitor.profiles.connection import Connection, Source, instant
+from monitor.profiles.marks import NewLabels
 from monitor.profiles.query import EPOCH, HOUR, MICROSECOND
-from monitor.profiles.repository import NewLabels
 from monitor.sql import select
 
 

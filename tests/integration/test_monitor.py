@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import Engine
 
 from monitor.model import CheckStatus, EvaluatedWindow, Family
+from monitor.profiles.marks import DirtyTiles
 from monitor.profiles.model import Profile
-from monitor.profiles.repository import DirtyTiles, Profiles
+from monitor.profiles.repository import Profiles
 from monitor.reference import fit_reference
 from monitor.reference_store import References
 from monitor.repository import Measurements

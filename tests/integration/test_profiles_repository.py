@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from monitor.profiles.repository import Change, DirtyTiles, Profiles, StoredProfile
+from monitor.profiles.marks import DirtyTiles
+from monitor.profiles.repository import Change, Profiles, StoredProfile
 from watchkeeper.database import read, write
 
 NOON = datetime(2013, 6, 1, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from sqlalchemy import Engine
 
-from monitor.profiles.repository import DirtyTiles
+from monitor.profiles.marks import DirtyTiles
 from serving.model import Batch, Labels, Outputs
 from serving.payload import PredictionRows, encode, encode_labels, encode_predictions
 from serving.repository import UnmatchedLabels

@@ -19,9 +19,9 @@ from monitor.performance.outcomes import Outcomes
 from monitor.profiles.bins import ProfileBins, output_column
 from monitor.profiles.connection import Connection
 from monitor.profiles.label_lookup import LabelLookup
+from monitor.profiles.marks import NewLabels
 from monitor.profiles.model import Profile
 from monitor.profiles.query import Log, profile_tiles, versions_in
-from monitor.profiles.repository import NewLabels
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
