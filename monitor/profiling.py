@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from monitor.profiles.connection import Connection, Source, connect
+from monitor.profiles.days import StoredDays
 from monitor.profiles.label_lookup import LabelLookup
 from monitor.profiles.marks import DirtyTile, DirtyTiles, hours_between
 from monitor.profiles.query import HOUR, Log, profile_tiles, tile_of, versions_in
@@ -110,7 +112,7 @@ class Profiler:
     def profile_batch(self) -> Profiled | None:
         """Profile the oldest marked hours; None when nothing is marked."""
         with write(self._engine) as session:
-            taken = self._take(DirtyTiles(session))
+            taken = self._take(session)
         if not taken:
             return None
         tile = self._settings.windows.tile
@@ -132,22 +134,29 @@ class Profiler:
             Windows(session).touch(self._model, touches_of(changes, self._settings))
         return Profiled(tiles=len(current), changed=len(changes))
 
-    def _take(self, marks: DirtyTiles) -> list[DirtyTile]:
-        """Read marks; where a tile is longer than an hour, all its hours are marked together.
+    def _take(self, session: Session) -> list[DirtyTile]:
+        """Read marks; of a tile that is longer than an hour, and of a stored day, all hours.
 
         Otherwise two workers could each hold a part of one tile, and the slower one would
-        overwrite what the other has seen.
+        overwrite what the other has seen; and a late row would be counted beside its day.
         """
+        marks, days = DirtyTiles(session), StoredDays(session)
+        days.lock(self._model)
         tile = self._settings.windows.tile
         taken = marks.take(self._model, BATCH_HOURS)
-        if tile <= HOUR or not taken:
+        hours = {mark.tile_start for mark in taken}
+        divided = days.divide(self._model, days.holding(self._model, hours))
+        needed = set(divided)
+        if tile > HOUR:
+            starts = {tile_of(hour, tile) for hour in hours}
+            needed |= {hour for start in starts for hour in hours_between(start, start + tile)}
+        if not needed - hours:
             return taken
-        starts = {tile_of(mark.tile_start, tile) for mark in taken}
-        needed = {hour for start in starts for hour in hours_between(start, start + tile)}
-        missing = needed - {mark.tile_start for mark in taken}
-        if missing:
-            marks.mark(self._model, missing, self._now)
-        return marks.take(self._model, BATCH_HOURS)
+        marks.mark(self._model, needed - hours, self._now)
+        # What others have marked meanwhile may belong to a day that is not divided.
+        known = hours | needed
+        again = marks.take(self._model, BATCH_HOURS)
+        return [mark for mark in again if mark.tile_start in known]
 
     def _compute(self, tiles: Collection[datetime]) -> list[StoredProfile]:
         days = {start.date() for start in tiles}

@@ -192,6 +192,15 @@ class Windows:
         )
         return [(version, Window(start=start, end=end)) for version, start, end in rows]
 
+    def is_settled(self, model: str, version: int, window: Window) -> bool:
+        """Whether the verdict on a window is one on mature labels and nothing changed since."""
+        settled = select(WindowRow.settled).where(
+            WindowRow.model == model,
+            WindowRow.version == version,
+            WindowRow.window_start == window.start,
+        )
+        return bool(self._session.scalar(settled))
+
     def first(self, model: str) -> datetime | None:
         """Return the start of the first window of a model; None without any."""
         return self._session.scalar(

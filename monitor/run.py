@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -16,6 +18,7 @@ from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
 from monitor.model import EvaluatedWindow
+from monitor.profiles.layout import Layout
 from monitor.profiles.marks import DirtyTiles, hours_between
 from monitor.profiles.model import Profile
 from monitor.profiles.repository import Profiles
@@ -24,8 +27,10 @@ from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.references import DriftReferences
 from monitor.repository import Measurements, Windows, worst_status
+from monitor.roll_up import roll_up
 from monitor.sources.profiler import profile_table
 from watchkeeper.database import read, write
+from watchkeeper.errors import NotFoundError
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import Window, window_at, windows_between
@@ -59,6 +64,7 @@ class Monitor:
         self._references: dict[tuple[str, int], Reference] = {}
         self._drift_references = DriftReferences()
         self._weights: Weights = {}
+        self._rolled: dict[str, date] = {}
 
     def profile(self, settings: ModelSettings, now: datetime) -> Profiled:
         """Compute the profiles of all tiles in which rows or labels have changed.
@@ -130,6 +136,17 @@ class Monitor:
         if first or changed:
             Measurements(session).replace(evaluated, first=first)
         return evaluated
+
+    def roll_up(self, settings: ModelSettings, now: datetime) -> int:
+        """Merge the tiles of days that are long past, once a day; return how many days.
+
+        Call it after the windows that wait were evaluated.
+        """
+        if self._rolled.get(settings.model) == now.date():
+            return 0
+        done = roll_up(self._engine, settings, partial(self._layout, model=settings.model), now)
+        self._rolled[settings.model] = now.date()
+        return done
 
     def attribute(
         self, settings: ModelSettings, evaluated: EvaluatedWindow, now: datetime
@@ -224,6 +241,11 @@ class Monitor:
             return settings
         label = settings.label.model_copy(update={"delay": delay})
         return settings.model_copy(update={"label": label})
+
+    def _layout(self, session: Session, version: int, *, model: str) -> Layout | None:
+        with suppress(NotFoundError):
+            return self._reference(session, model, version).bins.layout
+        return None
 
     def _reference(self, session: Session, model: str, version: int) -> Reference:
         key = (model, version)

@@ -92,6 +92,7 @@ class Worker:
                 worst = evaluated
         if worst is not None and not lost.is_set():
             self._explain(worst, settings, now)
+        self.monitor.roll_up(settings, now)
 
     def _explain(self, evaluated: EvaluatedWindow, settings: ModelSettings, now: datetime) -> None:
         """Say where the loss of the newest bad window comes from; nothing waits for it."""

@@ -30,6 +30,8 @@ class ProfileRow(Base):
     labels: Mapped[int]
     data: Mapped[bytes] = mapped_column(LargeBinary)
     computed_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="event time")
+    #: The end of the day whose tiles were merged into this row; null for a tile by itself.
+    rolled_until: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="event time")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,6 +179,7 @@ def _values(profile: StoredProfile, at: datetime) -> dict[str, object]:
         "labels": profile.labels,
         "data": profile.data,
         "computed_at": at,
+        "rolled_until": None,
     }
 
 

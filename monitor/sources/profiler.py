@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Engine
 
+from monitor.profiles.days import StoredDays
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.profiles.tile_rows import newest_tile, tile_rows
 from monitor.profiling import Profiled, touches_of
@@ -28,7 +29,7 @@ from watchkeeper.database import read, write
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import Column, ColumnKind, FeatureSchema, Task
-from watchkeeper.window import window_at
+from watchkeeper.window import Window, window_at
 
 #: Rows and labels that come later than this after their delay are no longer looked for.
 LOOK_BACK = timedelta(days=7)
@@ -90,6 +91,25 @@ def profile_table(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Changes:
+    """What is not in a table as it is stored.
+
+    Parameters
+    ----------
+    tiles
+        Tiles that hold something else.
+    gone
+        Tiles that hold nothing any more.
+    days
+        Stored days that hold something else.
+    """
+
+    tiles: list[datetime]
+    gone: set[datetime]
+    days: list[Window]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Work:
     """One version's part of a look at a table."""
 
@@ -102,29 +122,48 @@ class _Work:
 
     def run(self) -> Profiled:
         settings = self.rows.settings
-        changed, gone = self._changed()
-        pieces = [Piece(start=tile, tiles=(tile,), known_until=self.now) for tile in changed]
+        changes = self._changed()
+        gone, divided = changes.gone, changes.days
+        pieces = [Piece(start=tile, tiles=(tile,), known_until=self.now) for tile in changes.tiles]
         found = Profiled()
         for profiles in self._profiles(pieces, gone):
             starts = {profile.tile_start for profile in profiles}
             with write(self.engine) as session:
-                changes = Profiles(session).replace(
+                StoredDays(session).divide(settings.model, divided, version=self.version)
+                stored = Profiles(session).replace(
                     settings.model, [*starts, *gone], profiles, self.now, version=self.version
                 )
-                Windows(session).touch(settings.model, touches_of(changes, settings))
-            gone = set()
-            found += Profiled(tiles=len(starts), changed=len(changes))
+                Windows(session).touch(settings.model, touches_of(stored, settings))
+            gone, divided = set(), []
+            found += Profiled(tiles=len(starts), changed=len(stored))
         return found
 
-    def _changed(self) -> tuple[list[datetime], set[datetime]]:
-        """Return the tiles that hold something else than is stored, and those that hold nothing."""
+    def _changed(self) -> _Changes:
         rows, first = self.rows, self._first()
         counts = tile_counts(rows.tables, rows.table, rows.settings, known_until=self.now)
         now = {c.start: (c.rows, c.labels) for c in counts if first is None or c.start >= first}
         with read(self.engine) as session:
             stored = tile_rows(session, rows.settings.model, self.version, since=first)
-        changed = [start for start, counted in now.items() if stored.get(start) != counted]
-        return changed, set(stored) - set(now)
+            days = StoredDays(session).of_version(rows.settings.model, self.version, since=first)
+        divided: list[Window] = []
+        for day in days:
+            inside = {start: counted for start, counted in now.items() if start in day}
+            whole = tuple(map(sum, zip(*inside.values(), strict=True)))
+            if stored[day.start] == whole:
+                now = {start: counted for start, counted in now.items() if start not in day}
+                del stored[day.start]
+            else:
+                divided.append(day)
+        return _Changes(
+            # Of a day that is no more what it was, each tile is new.
+            tiles=[
+                start
+                for start, counted in now.items()
+                if stored.get(start) != counted or any(start in day for day in divided)
+            ],
+            gone=set(stored) - set(now),
+            days=divided,
+        )
 
     def _first(self) -> datetime | None:
         """Return the first tile to look at: what the reference was fitted on is not judged."""

@@ -148,6 +148,44 @@ def test_only_tiles_that_changed_are_profiled_again(sqlite_engine: Engine, tmp_p
     assert (found.tiles, found.changed) == (3, 3)
 
 
+def test_days_that_were_merged_are_divided_where_the_table_has_changed(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    log, frame = tmp_path / "log.parquet", records(12)
+    frame.to_parquet(log, index=False)
+    watch = Watch(sqlite_engine, tmp_path, settings_of("log.parquet"))
+    watch.tick(12)
+    watch.tick(15)
+    now = START + 45 * DAY
+    assert watch.monitor.roll_up(watch.settings, now) == 9
+    assert watch.monitor.profile(watch.settings, now).tiles == 0
+
+    midnight = START.replace(tzinfo=None) + 11 * DAY
+    late = frame.iloc[[0]].assign(at=midnight + timedelta(hours=3))
+    pd.concat([frame, late]).to_parquet(log, index=False)
+    found = watch.monitor.profile(watch.settings, now)
+    day = stored_since(sqlite_engine, START + 11 * DAY)
+    assert (found.tiles, len(day)) == (24, 24)
+    assert all(end is None for _, end in day)
+    assert sum(rows for rows, _ in day) == 1 + (frame["at"] >= midnight).sum()
+    assert watch.monitor.profile(watch.settings, now).tiles == 0
+
+    watch.tick(46)
+    ((_, end),) = stored_since(sqlite_engine, START + 11 * DAY)
+    assert end == START + 12 * DAY
+    frame[frame["at"] < midnight].to_parquet(log, index=False)
+    watch.monitor.profile(watch.settings, now + 30 * DAY)
+    assert stored_since(sqlite_engine, START + 11 * DAY) == []
+
+
+def stored_since(engine: Engine, start: datetime) -> list[tuple[int, datetime | None]]:
+    with read(engine) as session:
+        found = session.execute(
+            select(ProfileRow.rows, ProfileRow.rolled_until).where(ProfileRow.tile_start >= start)
+        )
+        return [(rows, end) for rows, end in found]
+
+
 def test_versions_in_the_table_are_kept_apart(sqlite_engine: Engine, tmp_path: Path) -> None:
     frame = records(12)
     frame["version"] = np.where(frame["at"] < pd.Timestamp("2013-06-08"), 1, 2)
