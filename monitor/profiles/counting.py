@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from monitor.edges import ColumnBins
 from monitor.profiles.bins import ProfileBins
-from monitor.profiles.functions import epoch_us, histogram, histogram_exact
+from monitor.profiles.functions import (
+    epoch_us,
+    histogram,
+    histogram_exact,
+    list_position,
+    value_counts,
+)
 from monitor.profiles.layout import SPECIAL
 from monitor.profiles.model import MOMENTS, Profile
 from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
@@ -28,6 +34,8 @@ from monitor.profiles.quality_query import (
 from monitor.profiles.score_counts import read_scores, score_aggregates
 from watchkeeper.schema import ColumnKind
 
+#: Of so few categories, looking for each in turn is faster than a histogram of them.
+_FEW_LISTED = 20
 #: So many widths of the reference's range outside of it a value is extreme.
 EXTREME = 3.0
 
@@ -132,7 +140,6 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
     found = {
         "present": number.count(),
         "nan": number.isnan().sum(),
-        "finite": finite.count(),
         "total": finite.sum(),
         "squares": (finite * finite).sum(),
         "minimum": finite.min(),
@@ -141,6 +148,8 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
     bounds = _bounds(column)
     if bounds:
         found["histogram"] = histogram(finite, bounds)
+    else:
+        found["finite"] = finite.count()
     if is_misread(value.type(), column.kind):
         found["given"] = value.count()
         plain = value.try_cast("float64") if value.type().is_string() else number
@@ -190,10 +199,10 @@ def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
     fine[: len(found)] = found
     if not bounds:
         fine[0] = parts["finite"]
+    finite, nan = int(fine.sum()), parts["nan"] or 0
     counts = np.bincount(places, weights=fine, minlength=column.n_bins).astype(np.int64)
     at_most = np.cumsum(fine).tolist()
     upto = {name: at_most[place] for name, place in marks}
-    finite, nan = parts["finite"], parts["nan"] or 0
     special = {
         "null": rows - parts.get("given", parts["present"]),
         "nan": nan,
@@ -213,7 +222,7 @@ def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
         "mistyped": parts.get("misread") or parts.get("given", 0) - parts.get("plain", 0),
         "negative": upto.get("below_zero", 0),
         "extreme": upto.get("extreme_under", 0) + finite - upto.get("extreme_over", finite),
-        **read_numbers(parts, int(np.count_nonzero(counts))),
+        **read_numbers(parts, finite, int(np.count_nonzero(counts))),
     }
     return [special[name] for name in SPECIAL], counts.tolist(), moment, checked
 
@@ -226,14 +235,22 @@ def _absent(rows: int, column: ColumnBins) -> Read:
 def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
     text = value.cast("string")
     found = {"present": text.count(), "empty": (text == "").sum()}
-    listed = [name for name in column.categories if name]
-    if listed:
+    listed = _listed(column)
+    if 0 < len(listed) <= _FEW_LISTED:
+        found["places"] = value_counts(list_position(listed, text))
+    elif listed:
         found["histogram"] = histogram_exact(text, listed)
     return found
 
 
+def _listed(column: ColumnBins) -> list[str]:
+    return [name for name in column.categories if name]
+
+
 def _read_categories(parts: Row, rows: int, column: ColumnBins) -> Read:
     found: dict[str, int] = dict(parts.get("histogram") or ())
+    listed = _listed(column)
+    found |= {listed[place - 1]: count for place, count in parts.get("places") or () if place}
     # The empty string is the name under which the function counts what is not listed.
     found[""] = parts["empty"] or 0
     known = [found.get(name, 0) for name in column.categories]

@@ -30,3 +30,11 @@ histogram_exact = _agg(
 value_counts = _agg(_one, name="histogram", signature=(("int64",), "map<int64, int64>"))
 #: Microseconds since 1970.
 epoch_us = _scalar(_one, name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
+#: The place of a value in a list, from 1; nothing or 0 for a value that is not in it.
+list_position = _scalar(
+    _two, name="list_position", signature=(("array<string>", "string"), "int64")
+)
+#: The class of what that makes, for engines that have no such function.
+PLACE = type(list_position(["a"], "a").op())
+#: The nearest whole number as a float, however large; halves go either way.
+nearest = _scalar(_one, name="round", signature=(("float64",), "float64"))

@@ -19,7 +19,7 @@ from ibis.expr import operations as ops
 from monitor.profiles.bins import PREDICTED, ProfileBins
 from monitor.profiles.counting import aggregates
 from monitor.profiles.dialects import rewritten
-from monitor.profiles.functions import epoch_us
+from monitor.profiles.functions import PLACE, epoch_us
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
 from monitor.profiles.query import MICROSECOND, by_segment, read_tiles
@@ -155,6 +155,10 @@ def _cells(rows: ibis.Table, keys: Sequence[str], cells: Sequence[Any]) -> ibis.
 def _cell_of(operation: Any) -> tuple[Any, Callable[[Mapping[int, int]], Pairs]]:
     """Return the number of the cell that a value falls into, null for none, and the way back."""
     value = operation.args[0].to_expr()
+    if isinstance(value.op(), PLACE):
+        listed, text = (argument.to_expr() for argument in value.op().args)
+        places = [(name, place) for place, name in enumerate(listed.op().value, start=1)]
+        value = text.cases(*places, else_=ibis.null("int64"))
     if value.type().is_integer():
         return value, lambda counts: list(counts.items())
     listed = list(operation.args[1].value)

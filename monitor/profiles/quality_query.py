@@ -11,7 +11,7 @@ import numpy as np
 from monitor.decimals import DOUBLE_SLACK, MANY, SINGLE_SLACK, SLACK, coarse_decimals
 from monitor.edges import FEW_VALUES, MAX_CATEGORIES, ColumnBins
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
-from monitor.profiles.functions import epoch_us, value_counts
+from monitor.profiles.functions import epoch_us, nearest, value_counts
 from monitor.profiles.quality_counts import HOURS, PER_COLUMN, QualityCounts
 from watchkeeper.schema import ColumnKind
 
@@ -24,7 +24,6 @@ MISREAD = " misread"
 _HOUR_US = 3_600_000_000
 #: Columns that tell rows apart well enough: those with the most bins.
 _HASHED = 12
-_ALL_WHOLE = 2.0**53
 
 
 def row_aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
@@ -83,18 +82,20 @@ def number_aggregates(finite: Any, column: ColumnBins) -> dict[str, Any]:
     return found
 
 
-def read_numbers(parts: Row, occupied: int) -> dict[str, int]:
+def read_numbers(parts: Row, finite: int, occupied: int) -> dict[str, int]:
     """Return the counts of one column of numbers, by name.
 
     Parameters
     ----------
+    finite
+        Its finite values.
     occupied
         How many of its bins hold a value.
     """
     usual = parts.get("usual")
     return {
         "coarse": parts.get("coarse") or 0,
-        "fine": 0 if usual is None else parts["finite"] - usual,
+        "fine": 0 if usual is None else finite - usual,
         "distinct": parts.get("distinct", occupied),
     }
 
@@ -108,6 +109,5 @@ def _has_decimals(value: Any, decimals: int, column: ColumnBins) -> Any:
     relative = SINGLE_SLACK if column.single else DOUBLE_SLACK
     slack = SLACK + relative * largest * 10.0**decimals
     scaled = value * 10.0**decimals if decimals else value
-    near = (scaled - (scaled + 0.5).floor()).abs() <= slack
-    # Beyond this every number is whole, and may be too large for the integer that floor() gives.
-    return ibis.cases((scaled.abs() >= _ALL_WHOLE, True), else_=near)
+    # A half is never near enough, so that it does not matter which way it goes.
+    return (scaled - nearest(scaled)).abs() <= slack

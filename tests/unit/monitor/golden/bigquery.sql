@@ -4,15 +4,6 @@ SELECT
   COUNT(*) AS `n`,
   COUNT(`t1`.`distance`) AS `c0_present`,
   SUM(CAST(IS_NAN(`t1`.`distance`) AS INT64)) AS `c0_nan`,
-  COUNT(
-    IF(
-      NOT (
-        IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
-      ),
-      `t1`.`distance`,
-      CAST(NULL AS FLOAT64)
-    )
-  ) AS `c0_finite`,
   SUM(
     IF(
       NOT (
@@ -56,8 +47,8 @@ SELECT
     )
   ) AS `c0_maximum`,
   SUM(
-    CAST(CASE
-      WHEN ABS(
+    CAST(ABS(
+      (
         IF(
           NOT (
             IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
@@ -65,34 +56,20 @@ SELECT
           `t1`.`distance`,
           CAST(NULL AS FLOAT64)
         ) * 10.0
-      ) >= 9007199254740992.0
-      THEN TRUE
-      ELSE ABS(
-        (
-          IF(
-            NOT (
-              IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
-            ),
-            `t1`.`distance`,
-            CAST(NULL AS FLOAT64)
-          ) * 10.0
-        ) - CAST(FLOOR(
-          (
-            IF(
-              NOT (
-                IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
-              ),
-              `t1`.`distance`,
-              CAST(NULL AS FLOAT64)
-            ) * 10.0
-          ) + 0.5
-        ) AS INT64)
-      ) <= 1.00000017985613e-06
-    END AS INT64)
+      ) - ROUND(
+        IF(
+          NOT (
+            IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
+          ),
+          `t1`.`distance`,
+          CAST(NULL AS FLOAT64)
+        ) * 10.0
+      )
+    ) <= 1.00000017985613e-06 AS INT64)
   ) AS `c0_coarse`,
   SUM(
-    CAST(CASE
-      WHEN ABS(
+    CAST(ABS(
+      (
         IF(
           NOT (
             IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
@@ -100,45 +77,21 @@ SELECT
           `t1`.`distance`,
           CAST(NULL AS FLOAT64)
         ) * 100.0
-      ) >= 9007199254740992.0
-      THEN TRUE
-      ELSE ABS(
-        (
-          IF(
-            NOT (
-              IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
-            ),
-            `t1`.`distance`,
-            CAST(NULL AS FLOAT64)
-          ) * 100.0
-        ) - CAST(FLOOR(
-          (
-            IF(
-              NOT (
-                IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
-              ),
-              `t1`.`distance`,
-              CAST(NULL AS FLOAT64)
-            ) * 100.0
-          ) + 0.5
-        ) AS INT64)
-      ) <= 1.0000017985612998e-06
-    END AS INT64)
+      ) - ROUND(
+        IF(
+          NOT (
+            IS_NAN(`t1`.`distance`) OR IS_INF(`t1`.`distance`)
+          ),
+          `t1`.`distance`,
+          CAST(NULL AS FLOAT64)
+        ) * 100.0
+      )
+    ) <= 1.0000017985612998e-06 AS INT64)
   ) AS `c0_usual`,
   COUNT(`t1`.`carrier`) AS `c1_present`,
   SUM(CAST(`t1`.`carrier` = '' AS INT64)) AS `c1_empty`,
   COUNT(CAST(UNIX_MICROS(`t1`.`built`) AS FLOAT64)) AS `c2_present`,
   SUM(CAST(IS_NAN(CAST(UNIX_MICROS(`t1`.`built`) AS FLOAT64)) AS INT64)) AS `c2_nan`,
-  COUNT(
-    IF(
-      NOT (
-        IS_NAN(CAST(UNIX_MICROS(`t1`.`built`) AS FLOAT64))
-        OR IS_INF(CAST(UNIX_MICROS(`t1`.`built`) AS FLOAT64))
-      ),
-      CAST(UNIX_MICROS(`t1`.`built`) AS FLOAT64),
-      CAST(NULL AS FLOAT64)
-    )
-  ) AS `c2_finite`,
   SUM(
     IF(
       NOT (
@@ -343,7 +296,7 @@ FROM (
           CAST(NULL AS INT64)
         )
         WHEN 1
-        THEN CASE `t4`.`carrier` WHEN 'B\'6' THEN 0 ELSE CAST(NULL AS INT64) END
+        THEN CASE `t4`.`carrier` WHEN 'B\'6' THEN 1 ELSE CAST(NULL AS INT64) END
         WHEN 2
         THEN IF(
           IF(

@@ -4,18 +4,6 @@ SELECT
   COUNT(*) AS "n",
   COUNT("t1"."distance") AS "c0_present",
   SUM(CAST("t1"."distance" = CAST('NaN' AS DOUBLE) AS INT)) AS "c0_nan",
-  COUNT(
-    IFF(
-      NOT (
-        (
-          "t1"."distance" = CAST('NaN' AS DOUBLE)
-        )
-        OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-      ),
-      "t1"."distance",
-      CAST(NULL AS DOUBLE)
-    )
-  ) AS "c0_finite",
   SUM(
     IFF(
       NOT (
@@ -74,8 +62,8 @@ SELECT
     )
   ) AS "c0_maximum",
   SUM(
-    CAST(CASE
-      WHEN ABS(
+    CAST(ABS(
+      (
         IFF(
           NOT (
             (
@@ -86,40 +74,23 @@ SELECT
           "t1"."distance",
           CAST(NULL AS DOUBLE)
         ) * 10.0
-      ) >= 9007199254740992.0
-      THEN TRUE
-      ELSE ABS(
-        (
-          IFF(
-            NOT (
-              (
-                "t1"."distance" = CAST('NaN' AS DOUBLE)
-              )
-              OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-            ),
-            "t1"."distance",
-            CAST(NULL AS DOUBLE)
-          ) * 10.0
-        ) - CAST(FLOOR(
-          (
-            IFF(
-              NOT (
-                (
-                  "t1"."distance" = CAST('NaN' AS DOUBLE)
-                )
-                OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-              ),
-              "t1"."distance",
-              CAST(NULL AS DOUBLE)
-            ) * 10.0
-          ) + 0.5
-        ) AS BIGINT)
-      ) <= 1.00000017985613e-06
-    END AS INT)
+      ) - ROUND(
+        IFF(
+          NOT (
+            (
+              "t1"."distance" = CAST('NaN' AS DOUBLE)
+            )
+            OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
+          ),
+          "t1"."distance",
+          CAST(NULL AS DOUBLE)
+        ) * 10.0
+      )
+    ) <= 1.00000017985613e-06 AS INT)
   ) AS "c0_coarse",
   SUM(
-    CAST(CASE
-      WHEN ABS(
+    CAST(ABS(
+      (
         IFF(
           NOT (
             (
@@ -130,36 +101,19 @@ SELECT
           "t1"."distance",
           CAST(NULL AS DOUBLE)
         ) * 100.0
-      ) >= 9007199254740992.0
-      THEN TRUE
-      ELSE ABS(
-        (
-          IFF(
-            NOT (
-              (
-                "t1"."distance" = CAST('NaN' AS DOUBLE)
-              )
-              OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-            ),
-            "t1"."distance",
-            CAST(NULL AS DOUBLE)
-          ) * 100.0
-        ) - CAST(FLOOR(
-          (
-            IFF(
-              NOT (
-                (
-                  "t1"."distance" = CAST('NaN' AS DOUBLE)
-                )
-                OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-              ),
-              "t1"."distance",
-              CAST(NULL AS DOUBLE)
-            ) * 100.0
-          ) + 0.5
-        ) AS BIGINT)
-      ) <= 1.0000017985612998e-06
-    END AS INT)
+      ) - ROUND(
+        IFF(
+          NOT (
+            (
+              "t1"."distance" = CAST('NaN' AS DOUBLE)
+            )
+            OR "t1"."distance" IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
+          ),
+          "t1"."distance",
+          CAST(NULL AS DOUBLE)
+        ) * 100.0
+      )
+    ) <= 1.0000017985612998e-06 AS INT)
   ) AS "c0_usual",
   COUNT("t1"."carrier") AS "c1_present",
   SUM(CAST("t1"."carrier" = '' AS INT)) AS "c1_empty",
@@ -167,18 +121,6 @@ SELECT
   SUM(
     CAST(CAST(DATE_PART('epoch_microsecond', "t1"."built") AS DOUBLE) = CAST('NaN' AS DOUBLE) AS INT)
   ) AS "c2_nan",
-  COUNT(
-    IFF(
-      NOT (
-        (
-          CAST(DATE_PART('epoch_microsecond', "t1"."built") AS DOUBLE) = CAST('NaN' AS DOUBLE)
-        )
-        OR CAST(DATE_PART('epoch_microsecond', "t1"."built") AS DOUBLE) IN (CAST('Inf' AS DOUBLE), CAST('-Inf' AS DOUBLE))
-      ),
-      CAST(DATE_PART('epoch_microsecond', "t1"."built") AS DOUBLE),
-      CAST(NULL AS DOUBLE)
-    )
-  ) AS "c2_finite",
   SUM(
     IFF(
       NOT (
@@ -422,7 +364,7 @@ FROM (
           CAST(NULL AS BIGINT)
         )
         WHEN 1
-        THEN CASE "t4"."carrier" WHEN 'B\'6' THEN 0 ELSE CAST(NULL AS BIGINT) END
+        THEN CASE "t4"."carrier" WHEN 'B\'6' THEN 1 ELSE CAST(NULL AS BIGINT) END
         WHEN 2
         THEN IFF(
           IFF(
