@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -58,14 +59,15 @@ def read_duration(value: object) -> timedelta:
 
 
 def _read_delay(value: object) -> timedelta:
-    return timedelta(0) if value in {0, "0", "0s"} else read_duration(value)
+    nothing = value == 0 or (isinstance(value, str) and re.fullmatch(r"\s*0\s*[smhdw]?\s*", value))
+    return timedelta(0) if nothing else read_duration(value)
 
 
 _WRITTEN = PlainSerializer(format_duration, return_type=str, when_used="json")
 
 #: A duration such as ``15m``, ``6h``, ``1d`` or ``2w``.
 Duration = Annotated[timedelta, BeforeValidator(read_duration), _WRITTEN]
-#: A duration that may also be ``0s``.
+#: A duration that may also be 0 of any unit.
 Delay = Annotated[timedelta, BeforeValidator(_read_delay), _WRITTEN]
 
 SectionType = TypeVar("SectionType", bound=Section)

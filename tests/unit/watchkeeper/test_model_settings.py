@@ -77,6 +77,13 @@ def test_the_tile_shrinks_to_fit_the_zone(tmp_path: Path) -> None:
     assert load_model(write(tmp_path, text), {}).windows.tile == timedelta(minutes=30)
 
 
+@pytest.mark.parametrize("none", ["0", "0s", "0d", "'0 h'"])
+def test_labels_may_take_no_time(tmp_path: Path, none: str) -> None:
+    text = LEAST.replace("{column: left}", f"{{column: left, delay: {none}}}")
+
+    assert load_model(write(tmp_path, text), {}).label.delay == timedelta(0)
+
+
 def test_a_window_may_be_a_number_of_rows(tmp_path: Path) -> None:
     settings = load_model(write(tmp_path, LEAST.replace("size: 1d", "size: 5000 rows")), {})
 
