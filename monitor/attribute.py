@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -19,7 +20,8 @@ from monitor.profiles.repository import Profiles
 from monitor.reference import Reference
 from monitor.reference_store import ReferenceRow, References
 from monitor.repository import MeasurementRow
-from monitor.samples import sample_of_log
+from monitor.samples import Sample, sample_of_log
+from monitor.sources.profiler import sample_of_source
 from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
@@ -53,6 +55,7 @@ def attribute(
     now: datetime,
     *,
     memory: Weights,
+    home: Path = Path(),
 ) -> Attribution | None:
     """Explain the loss of a window and store it; None where there is too little to go by.
 
@@ -63,6 +66,13 @@ def attribute(
     ----------
     memory
         What is known of references; it is added to.
+    home
+        The folder that a path of the model's table starts from.
+
+    Raises
+    ------
+    TableError
+        The model's source is a table that cannot be read.
     """
     model, version, window = evaluated.model, evaluated.version, evaluated.window
     with read(engine) as session:
@@ -73,7 +83,7 @@ def attribute(
         profile = _profile(session, model, version, window, reference)
     if before is None or not profile.rows:
         return None
-    after = sample_of_log(lake, model, version, window, tuple(reference.bins.columns), now=now)
+    after = _sample(lake, settings, reference, evaluated, home=home, now=now)
     if after is None:
         return None
     metric = settings.tolerance.metric
@@ -92,6 +102,22 @@ def attribute(
             model, version, window, found, revision=evaluated.revision, at=now
         )
     return found
+
+
+def _sample(
+    lake: Lake,
+    settings: ModelSettings,
+    reference: Reference,
+    evaluated: EvaluatedWindow,
+    *,
+    home: Path,
+    now: datetime,
+) -> Sample | None:
+    version, window = evaluated.version, evaluated.window
+    if not settings.source.is_built_in:
+        return sample_of_source(settings, home, reference, version, window, now=now)
+    columns = tuple(reference.bins.columns)
+    return sample_of_log(lake, evaluated.model, version, window, columns, now=now)
 
 
 def shared_columns(

@@ -159,6 +159,7 @@ class Monitor:
             evaluated,
             now,
             memory=self._weights,
+            home=self._home,
         )
 
     def peek(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from monitor.profiling import Profiled, touches_of
 from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.repository import Windows
+from monitor.samples import Sample
 from monitor.sources.checking import check_table
 from monitor.sources.counts import between, tile_counts, with_label_delay
 from monitor.sources.pieces import Piece
@@ -230,6 +231,8 @@ class _Fitting:
             tables=self.tables, table=chosen, settings=settings, schema=schema.features
         )
         fitted = rows.fit_reference(known_until=self.now)
+        whole = Window(start=fitted.start, end=fitted.end)
+        fitted = replace(fitted, sample=rows.sample(whole, known_until=self.now))
         with write(engine) as session:
             return References(session).add(settings.model, version, fitted, self.now)
 
@@ -244,6 +247,32 @@ class _Fitting:
         first, _ = split_reference(mature, settings)
         start, end = first[0].window.start, first[-1].window.end
         return between(self.tables, table, settings, start=start, end=end)
+
+
+def sample_of_source(
+    settings: ModelSettings,
+    home: Path,
+    reference: Reference,
+    version: int,
+    window: Window,
+    *,
+    now: datetime,
+) -> Sample | None:
+    """Draw rows of a window from a model's table; None when it holds none of that version.
+
+    Raises
+    ------
+    TableError
+        The table cannot be read.
+    """
+    with Tables(memory=_MEMORY) as tables:
+        address = table_address(settings.source.table, home)
+        table = tables.open(address, column=settings.timestamp, start=window.start)
+        if table.rows == 0:
+            return None
+        part = of_version(tables, table, version)
+        rows = _rows_of(tables, part, settings, reference)
+        return rows.sample(window, known_until=now)
 
 
 def _rows_of(

@@ -11,12 +11,13 @@ import duckdb
 import pyarrow as pa
 
 from monitor.profiles.bins import ProfileBins
-from monitor.profiles.connection import Connection, Source
+from monitor.profiles.connection import Connection, Source, instant
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
 from monitor.profiles.quality_query import OCCURRED
 from monitor.profiles.query import EPOCH, profile_rows
 from monitor.reference import Reference, reference_of
+from monitor.samples import SIZE, Sample
 from monitor.sources.counts import tile_counts
 from monitor.sources.expressions import within
 from monitor.sources.mapping import (
@@ -34,6 +35,7 @@ from monitor.sql import identifier, read_error, select
 from monitor.tables import Table, Tables
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import FeatureSchema
+from watchkeeper.window import Window
 
 #: Pieces that one query profiles; it bounds what the query holds in memory.
 PIECES_PER_QUERY = 1024
@@ -91,6 +93,30 @@ class TableRows:
             scored=is_scored(self.settings),
         )
         return replace(reference, end=tiles[-1] + windows.tile)
+
+    def sample(self, window: Window, *, known_until: datetime, size: int = SIZE) -> Sample | None:
+        """Draw rows of a window by a hash of what they hold; None when it has none.
+
+        Parameters
+        ----------
+        known_until
+            Labels that become known later are null.
+        """
+        time = self.settings.timestamp
+        inside = self.query(within(time, self.table.types[time], window.start, window.end))
+        names = [name for name, _ in log_types(self.settings, self.schema)[:-1]]
+        known = f"CASE WHEN {KNOWN_AT} <= {instant(known_until)} THEN {LABEL} END AS {TRUTH}"
+        drawn = select(
+            [*map(identifier, names), known],
+            f"({inside}) AS r",
+            f"ORDER BY hash(r) LIMIT {size}",
+        )
+        try:
+            rows = self.tables.connection.sql(drawn).to_arrow_table()
+        except duckdb.Error as exc:
+            raise read_error(self.table.name, exc) from exc
+        count = self.tables.query(self.table, select(["count(*)"], f"({inside})"))[0][0]
+        return Sample(rows=rows, of_rows=int(count)) if count else None
 
     def query(self, where: str = "true") -> str:
         """Return the SELECT of the log's columns."""

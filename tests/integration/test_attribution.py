@@ -14,17 +14,15 @@ from alerts.explanations import tell_explanation
 from alerts.model import Cause
 from alerts.observe import observe
 from alerts.repository import History, Incidents
+from feeding import DAY, SETTINGS, START, Feed, flights
 from monitor.attribute import needs_attribution
 from monitor.attribution.words import describe
 from monitor.attribution_store import Attributions, ReferenceSamples
 from monitor.model import CheckResult, CheckStatus, Family, Measurement, Threshold
-from monitor.reference import fit_reference
 from monitor.reference_store import References
 from monitor.samples import sample_of_log
 from watchkeeper.database import read, write
 from watchkeeper.window import Window
-
-from .test_monitor import DAY, SCHEMA, SETTINGS, START, Feed, flights
 
 DAY_0 = Window(start=START, end=START + DAY)
 NOW = START + 3 * DAY
@@ -32,19 +30,7 @@ NOW = START + 3 * DAY
 
 @pytest.fixture
 def feed(engine: Engine, tmp_path: Path) -> Feed:
-    frame = flights(START - 12 * DAY, 12, 0)
-    reference = fit_reference(
-        frame,
-        schema=SCHEMA,
-        settings=SETTINGS,
-        timestamps=frame.timestamp,
-        y_pred=frame.y_pred,
-        y_pred_proba=frame.y_pred_proba,
-        y_true=frame.y_true,
-    )
-    with write(engine) as session:
-        References(session).add("flights", 1, reference, START)
-    return Feed(engine, tmp_path)
+    return Feed.with_reference(engine, tmp_path)
 
 
 def harmed(feed: Feed, number: int = 0) -> None:

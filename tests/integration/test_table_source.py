@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, select
 
 from alerts.repository import Incidents
+from monitor.attribution_store import Attributions
 from monitor.profiles.repository import ProfileRow
 from monitor.reference_store import References
 from monitor.repository import WindowRow
@@ -23,6 +24,7 @@ from watchkeeper.database import read
 from watchkeeper.errors import TableError
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.window import Window
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -128,6 +130,21 @@ def test_a_growing_file_is_watched_from_its_first_fifth_to_an_incident(
         families = [str(incident.family) for incident in Incidents(session).unfinished()]
     assert "performance" in families
     assert live == []
+
+
+def test_a_loss_is_explained_from_the_table(sqlite_engine: Engine, tmp_path: Path) -> None:
+    frame = records(14)
+    bad = (frame["at"] >= START.replace(tzinfo=None) + 11 * DAY) & (frame["carrier"] == "AA")
+    frame.loc[bad, "late"] = (frame.loc[bad, "chance"] < 0.3).astype(float)
+    frame.to_parquet(tmp_path / "log.parquet", index=False)
+    watch = Watch(sqlite_engine, tmp_path, settings_of("log.parquet"))
+    watch.tick(14)
+    with read(sqlite_engine) as session:
+        window = Window(start=START + 12 * DAY, end=START + 13 * DAY)
+        found = Attributions(session).find("flights", 1, window)
+    assert found is not None
+    assert (found.segments[0].column, found.segments[0].segment) == ("carrier", "AA")
+    assert (found.n_current, found.of_current) == (ROWS_A_DAY, ROWS_A_DAY)
 
 
 def test_only_tiles_that_changed_are_profiled_again(sqlite_engine: Engine, tmp_path: Path) -> None:
