@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -40,6 +40,9 @@ from alerts.storm import is_storm
 from alerts.wording import summarise
 from monitor.model import DECAY, EvaluatedWindow, Family
 from watchkeeper.model_settings import ModelSettings
+
+#: A verdict on labels is of late when its window started so long ago, or within so many windows.
+_LATELY, _LATE_WINDOWS = timedelta(days=7), 3
 
 
 def observe(
@@ -102,6 +105,7 @@ def observe(
         now=now,
         followed=followed,
         routing=routing or Routing(),
+        measured=is_measured(watch.evaluated, evaluated),
     )
     # Broken sources first: they inhibit what follows from them.
     for family in sorted(families, key=lambda family: family not in OF_THE_SOURCE):
@@ -160,6 +164,7 @@ class _Case:
     now: datetime
     followed: Followed
     routing: Routing
+    measured: bool
 
     def attend(self, family: Family) -> None:
         """Open, update or settle the incidents of a family: one, or one for each source."""
@@ -287,10 +292,25 @@ class _Case:
         return severity_of(
             family,
             decayed=any(each.check == DECAY for each in series),
+            measured=self.measured,
             broken=len(broken),
             checked=checked,
             policy=self.policy,
         )
+
+
+def is_measured(judged: Mapping[str, Iterable[str]], evaluated: EvaluatedWindow) -> bool:
+    """Whether performance was judged on labels of late: within a week, or three windows.
+
+    Parameters
+    ----------
+    judged
+        Per family, the starts of windows that were judged.
+    """
+    window = evaluated.window
+    newest = max(judged.get(str(Family.PERFORMANCE), ()), default=None)
+    lately = max(_LATELY, _LATE_WINDOWS * (window.end - window.start))
+    return newest is not None and datetime.fromisoformat(newest) >= window.start - lately
 
 
 def _fingerprint(evaluated: EvaluatedWindow) -> str:

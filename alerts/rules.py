@@ -232,14 +232,20 @@ def rebaseline(track: Track, version: int, rule: Rule) -> Track:
 
 
 def severity_of(
-    family: Family, *, decayed: bool, broken: int, checked: int, policy: AlertPolicy
+    family: Family,
+    *,
+    decayed: bool,
+    broken: int,
+    checked: int,
+    policy: AlertPolicy,
+    measured: bool = False,
 ) -> Severity:
     """Return how soon a person must look: the harm gate.
 
     A loss of performance that the alarm budget bears out is harm; until then it is a matter for
     working hours. A broken contract is harm done later; when it breaks for at least
     ``policy.page_share`` of the columns it is treated as harm already. Drift by itself is
-    evidence.
+    evidence: that of predictions is told while nothing else says how good they are.
 
     Parameters
     ----------
@@ -247,6 +253,8 @@ def severity_of(
         Whether the detector of decay has alarmed.
     broken, checked
         Columns of the window that are firing, and that were looked at.
+    measured
+        Whether labels of late say how good the predictions are.
 
     Examples
     --------
@@ -260,4 +268,6 @@ def severity_of(
     wide = checked > 0 and broken >= 2 and broken / checked >= policy.page_share
     if (family is Family.PERFORMANCE and decayed) or (family is Family.DATA_CONTRACT and wide):
         return Severity.PAGE
+    if family is Family.OUTPUT_DRIFT and measured:
+        return min(base, Severity.DIGEST, key=lambda severity: severity.rank)
     return base

@@ -230,6 +230,21 @@ def test_harm_decides_the_severity(
     assert found is severity
 
 
+def test_drifted_predictions_are_told_while_no_labels_say_how_good_they_are() -> None:
+    def severity(*, measured: bool) -> Severity:
+        return severity_of(
+            Family.OUTPUT_DRIFT,
+            decayed=False,
+            broken=1,
+            checked=16,
+            policy=AlertPolicy(),
+            measured=measured,
+        )
+
+    assert severity(measured=False) is Severity.TICKET
+    assert severity(measured=True) is Severity.DIGEST
+
+
 def test_it_refuses_a_rule_that_can_never_fire() -> None:
     with pytest.raises(ValueError, match="expected 1 <= fire <= of"):
         Rule(fire=4, of=3, clear_windows=1)
