@@ -18,6 +18,7 @@ from monitor.detection.detector import Detector, Said, State, advance
 from monitor.model import DECAY, CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
 from monitor.performance.outcomes import Outcomes
 from monitor.reference import Reference
+from monitor.row_windows import lasting
 from monitor.subject import Subject
 from watchkeeper.model_settings import ModelSettings
 
@@ -72,13 +73,14 @@ class DecayWatch:
 
     def _open(self, states: DecayStates, evaluated: EvaluatedWindow) -> DecayRow:
         """Return the locked row with a detector for these settings; other settings start anew."""
-        key = key_of(self.settings)
+        settings = sized(self.settings, self.reference)
+        key = key_of(settings)
         row = states.open(evaluated.model, evaluated.version, key)
         fitted = row.last_window is not None or row.detector is not None
         if row.key != key or not fitted:
             past = Pasts(self.session).get(self.reference.id)
-            level = self.reference.level(self.settings.tolerance.metric, self.settings.value)
-            detector = arm(history_of(past, self.settings), self.settings, level)
+            level = self.reference.level(settings.tolerance.metric, settings.value)
+            detector = arm(history_of(past, settings), settings, level)
             row.key, row.state = key, State().to_dict()
             row.detector = None if detector is None else detector.to_dict()
         return row
@@ -127,6 +129,7 @@ class DecayWatch:
 
 def budget_of(session: Session, settings: ModelSettings, reference: Reference) -> Budget:
     """Return what the alarm budget of a stored reference is worth; simulated once per settings."""
+    settings = sized(settings, reference)
     pasts = Pasts(session)
     known = None if reference.id is None else pasts.budget(reference.id)
     if known is not None and known.key == key_of(settings):
@@ -136,6 +139,12 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
     if reference.id is not None:
         pasts.keep_budget(reference.id, budget)
     return budget
+
+
+def sized(settings: ModelSettings, reference: Reference) -> ModelSettings:
+    """Return settings whose windows last as long as those of the reference."""
+    span = reference.end - reference.start
+    return lasting(settings, rows=reference.profile.rows, span=span)
 
 
 def _beyond(evaluated: EvaluatedWindow, metric: str) -> bool | None:

@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 #: Marked hours that one batch takes on: about a month.
 BATCH_HOURS = 744
 #: Beyond its delay, how long before its label a prediction is looked for first.
-_LABEL_SLACK = timedelta(days=7)
+LABEL_SLACK = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class Profiler:
         labels = self._connection.parquet(files, table.schema)
         lookup = LabelLookup(self._connection, labels, batches, self._now)
         # Most predictions lie near their labels; everything else is only read if need be.
-        near = _days(first - self._settings.label.delay - _LABEL_SLACK, last + DAY)
+        near = _days(first - self._settings.label.delay - LABEL_SLACK, last + DAY)
         hours: set[datetime] = set()
         tables = self._lake.predictions(self._model)
         for days in (near, {day for each in tables for day in each.days()} - near):
@@ -166,7 +166,7 @@ class Profiler:
             if files:
                 log_of_days = Log(
                     predictions=self._connection.parquet(files, table.schema),
-                    labels=self._labels_since(min(days) - _LABEL_SLACK),
+                    labels=self._labels_since(min(days) - LABEL_SLACK),
                 )
                 found.extend(self._profiles_of(log_of_days, tiles))
         return found

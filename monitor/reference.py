@@ -25,6 +25,7 @@ from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
 from monitor.profiles.query import profile_rows
 from monitor.profiles.segments import Segment
+from monitor.row_windows import lasting
 from monitor.samples import Sample, sample_of_table
 from monitor.season_habits import SeasonHabits, learn_seasons
 from monitor.segment_habits import SegmentHabits, learn_segments
@@ -187,12 +188,15 @@ def reference_of(
     }
     bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes, segments=segments)
     tiles = profile(bins)
+    whole = Profile.merge(tiles.values(), bins.layout)
+    span = max(tiles) + settings.windows.tile - min(tiles)
+    of_rows = settings.windows.rows is not None
+    settings = lasting(settings, rows=whole.rows, span=span)
     pieces = _whole_windows(tiles, settings)
     windows = [(start, Profile.merge(parts, bins.layout)) for start, parts in pieces]
     quarters = [
         Profile.merge(part, bins.layout) for _, parts in pieces for part in _quarters(parts)
     ]
-    whole = Profile.merge(tiles.values(), bins.layout)
     outcomes = {start: tile.outcomes for start, tile in tiles.items()}
     blocks = blocks_of(outcomes, settings.windows.timezone)
     performance = {
@@ -211,7 +215,10 @@ def reference_of(
         past=past,
         budget=back_test(past, settings, None if decisive is None else decisive.value),
         habits=learn_habits([profile for _, profile in windows], whole, quarters),
-        seasons=learn_seasons(windows, settings.windows.size, settings.windows.timezone),
+        # Windows of so many rows come at any hour.
+        seasons=None
+        if of_rows
+        else learn_seasons(windows, settings.windows.size, settings.windows.timezone),
         usual=learn_usual([profile for _, profile in windows], tiles, whole),
         segments=learn_segments(
             [profile for _, profile in windows],

@@ -59,6 +59,8 @@ class DriftReferences:
         reference
             The fixed reference of the version, whose bins all profiles are counted on.
         """
+        if settings.windows.rows is not None:
+            return fixed(reference)
         if settings.reference.kind == "trailing":
             return self._trailing(session, settings, reference, version, window)
         if settings.reference.kind == "seasonal":

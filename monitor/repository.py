@@ -192,6 +192,26 @@ class Windows:
         )
         return [(version, Window(start=start, end=end)) for version, start, end in rows]
 
+    def newest(self, model: str, version: int) -> Window | None:
+        """Return the last window of a version; None without any."""
+        found = self._session.execute(
+            select(WindowRow.window_start, WindowRow.window_end)
+            .where(WindowRow.model == model, WindowRow.version == version)
+            .order_by(WindowRow.window_start.desc())
+            .limit(1)
+        ).one_or_none()
+        return None if found is None else Window(start=found[0], end=found[1])
+
+    def over(self, model: str, version: int, start: datetime, end: datetime) -> list[Window]:
+        """Return the windows of a version that overlap ``[start, end)``, in order of time."""
+        found = self._session.execute(
+            select(WindowRow.window_start, WindowRow.window_end)
+            .where(WindowRow.model == model, WindowRow.version == version)
+            .where(WindowRow.window_start < end, WindowRow.window_end > start)
+            .order_by(WindowRow.window_start)
+        )
+        return [Window(start=begin, end=until) for begin, until in found]
+
     def is_settled(self, model: str, version: int, window: Window) -> bool:
         """Whether the verdict on a window is one on mature labels and nothing changed since."""
         settled = select(WindowRow.settled).where(

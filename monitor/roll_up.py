@@ -34,8 +34,8 @@ def roll_up(engine: Engine, settings: ModelSettings, layout_of: LayoutOf, now: d
     day is divided again and judged on the tiles that it was judged on before.
 
     A day is one of the model's time zone, 23 or 25 hours where the clocks change. Of windows that
-    are shorter, the tiles of each are merged. Where midnight is not on the hour, the hours that
-    belong to two days stay as they are.
+    are shorter, the tiles of each are merged; windows of so many rows stay as they are. Where
+    midnight is not on the hour, the hours that belong to two days stay as they are.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def roll_up(engine: Engine, settings: ModelSettings, layout_of: LayoutOf, now: d
         The layout of a version's profiles; None for a version without a reference.
     """
     tile = settings.windows.tile
-    if min(settings.windows.size, DAY) <= tile:
+    if settings.windows.rows is not None or min(settings.windows.size, DAY) <= tile:
         return 0
     with read(engine) as session:
         tiles = StoredDays(session).tiles(settings.model, before=now - AFTER)

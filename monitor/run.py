@@ -28,6 +28,7 @@ from monitor.reference_store import References
 from monitor.references import DriftReferences
 from monitor.repository import Measurements, Windows, worst_status
 from monitor.roll_up import roll_up
+from monitor.row_profiling import RowProfiler
 from monitor.sources.profiler import profile_table
 from watchkeeper.database import read, write
 from watchkeeper.errors import NotFoundError
@@ -81,7 +82,8 @@ class Monitor:
             self._delays[settings.model] = resolved.label.delay
             return found
         done = Profiled()
-        with Profiler(self._engine, self._lake, settings, now) as profiler:
+        profiling = Profiler if settings.windows.rows is None else RowProfiler
+        with profiling(self._engine, self._lake, settings, now) as profiler:
             profiler.look_up_labels()
             while (batch := profiler.profile_batch()) is not None:
                 done += batch
@@ -99,7 +101,8 @@ class Monitor:
             waiting = windows.waiting(
                 settings.model, now=now, mature_before=now - settings.label.delay
             )
-            silent = _silent(windows, settings, now)
+            # Rows that do not come end no window of rows.
+            silent = _silent(windows, settings, now) if settings.windows.rows is None else []
         return sorted(waiting + silent, key=lambda pair: (pair[1].start, pair[0]))
 
     def evaluate(
@@ -225,7 +228,7 @@ class Monitor:
             settings,
             version=version,
             now=now,
-            rows_before=before if closed else (),
+            rows_before=before if closed and settings.windows.rows is None else (),
             rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
             drift_reference=self._drift_references.of(
                 session, settings, reference, version, window

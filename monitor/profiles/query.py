@@ -17,6 +17,7 @@ from monitor.profiles.counting import aggregates, read_profile
 from monitor.profiles.functions import epoch_us
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.quality_query import OCCURRED
 from monitor.sql import identifier, select
 
 MICROSECOND = timedelta(microseconds=1)
@@ -83,7 +84,9 @@ def profile_tiles(
     """
     present = {name for name, _ in log.predictions.columns}
     wanted = tuple(
-        name for name in dict.fromkeys([*_KEYS, *bins.columns, PREDICTED, SCORE]) if name in present
+        name
+        for name in dict.fromkeys([*_KEYS, OCCURRED, *bins.columns, PREDICTED, SCORE])
+        if name in present
     )
     of_version = f"WHERE version = {version}"
     columns = map(identifier, wanted)
