@@ -21,7 +21,7 @@ from alerts.rows import DigestRow
 from alerts.silences import Silences
 from alerts.verdicts import told
 from alerts.wording import listed, moment, span
-from monitor.repository import WindowRow
+from monitor.window_store import WindowRow
 from watchkeeper.database import read, write
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.team_settings import Team

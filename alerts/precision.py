@@ -17,7 +17,8 @@ from alerts.rows import IncidentRow
 from alerts.rules import Judged, Judgement
 from alerts.verdicts import Episode, Precision, is_worth, propose
 from monitor.model import DECAY, CheckStatus, Family
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from watchkeeper.model_settings import ModelSettings
 
 #: Families whose incidents follow ``alerts.fire`` and ``alerts.of``.

@@ -25,8 +25,8 @@ from sqlalchemy import Engine
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.reference import Reference, fit_reference, profile_frame
 from monitor.reference_store import References
-from monitor.repository import Touch, Windows
 from monitor.run import Monitor
+from monitor.window_store import Touch, Windows
 from watchkeeper.database import make_engine, write
 from watchkeeper.lake import Lake
 from watchkeeper.migrations import upgrade

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from monitor.model import Family
 from monitor.performance.burn import Burn, Spent, add_up
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from watchkeeper.window import Window
 
 #: The check that holds a metric against the tolerance.

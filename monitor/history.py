@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from monitor.model import CheckStatus, Family
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from watchkeeper.window import Window
 
 

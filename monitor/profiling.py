@@ -20,7 +20,7 @@ from monitor.profiles.query import HOUR, Log, profile_tiles, tile_of, versions_i
 from monitor.profiles.repository import Change, Profiles, StoredProfile
 from monitor.reference import Reference
 from monitor.reference_store import References
-from monitor.repository import Touch, Windows
+from monitor.window_store import Touch, Windows
 from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings

@@ -15,8 +15,8 @@ from monitor.profiles.model import Profile
 from monitor.profiles.repository import Profiles
 from monitor.reference import Reference
 from monitor.reference_store import References
-from monitor.repository import Windows
 from monitor.seasons import Same, cycle_of, season_of
+from monitor.window_store import Windows
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import Window, format_duration
 

@@ -13,7 +13,7 @@ from monitor.profiles.days import StoredDays, Tile
 from monitor.profiles.layout import Layout
 from monitor.profiles.model import Profile
 from monitor.profiles.repository import Profiles, StoredProfile
-from monitor.repository import Windows
+from monitor.window_store import Windows
 from watchkeeper.database import read, write
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import DAY, Window, window_at

@@ -20,9 +20,9 @@ from monitor.profiles.query import EPOCH, HOUR, MICROSECOND, Log, profile_tiles,
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.profiling import BATCH_HOURS, LABEL_SLACK, Profiled, Profiler
 from monitor.reference import Reference
-from monitor.repository import Touch, Windows
 from monitor.row_windows import Instants, cut, parts_of
 from monitor.sql import identifier, select
+from monitor.window_store import Touch, Windows
 from watchkeeper.database import read, write
 from watchkeeper.window import Window
 
@@ -80,27 +80,15 @@ class RowProfiler(Profiler):
                     # Another worker has cut them; where they end now, others begin.
                     DirtyTiles(session).mark(self._model, hours, self._now)
                 for window in _kept(plan, lost, moved=last != plan.last):
-                    done += self._store(session, plan.version, window, profiles[plan.version])
+                    done += store_window(
+                        session,
+                        self._model,
+                        plan.version,
+                        window,
+                        profiles=profiles[plan.version][window],
+                        now=self._now,
+                    )
         return done
-
-    def _store(
-        self,
-        session: Session,
-        version: int,
-        window: Window,
-        profiles: dict[Window, list[StoredProfile]],
-    ) -> Profiled:
-        stored = Profiles(session).between(self._model, version, window.start, window.end)
-        # Windows may have been hours before they were rows.
-        starts = {*parts_of(window), *(profile.tile_start for profile in stored)}
-        changes = Profiles(session).replace(
-            self._model, starts, profiles[window], self._now, version=version
-        )
-        if changes:
-            in_rows = any(change.in_rows for change in changes)
-            touch = Touch(version=version, window=window, in_rows=in_rows)
-            Windows(session).touch(self._model, [touch])
-        return Profiled(tiles=len(profiles[window]), changed=len(changes))
 
     def _plans(self, hours: Sequence[datetime]) -> Iterator[_Plan]:
         end = hours[-1] + HOUR
@@ -208,6 +196,27 @@ class RowProfiler(Profiler):
                     predictions=self._connection.parquet(files, table.schema),
                     labels=self._labels_since(min(days) - LABEL_SLACK),
                 )
+
+
+def store_window(
+    session: Session,
+    model: str,
+    version: int,
+    window: Window,
+    *,
+    profiles: Sequence[StoredProfile],
+    now: datetime,
+) -> Profiled:
+    """Store the profiles of the parts of a window in the place of all that it had."""
+    stored = Profiles(session).between(model, version, window.start, window.end)
+    # Windows may have been hours before they were rows.
+    starts = {*parts_of(window), *(profile.tile_start for profile in stored)}
+    changes = Profiles(session).replace(model, starts, profiles, now, version=version)
+    if changes:
+        in_rows = any(change.in_rows for change in changes)
+        touch = Touch(version=version, window=window, in_rows=in_rows)
+        Windows(session).touch(model, [touch])
+    return Profiled(tiles=len(profiles), changed=len(changes))
 
 
 def _kept(plan: _Plan, lost: Collection[datetime], *, moved: bool) -> Iterator[Window]:

@@ -26,10 +26,11 @@ from monitor.profiling import Profiled, Profiler
 from monitor.reference import Reference
 from monitor.reference_store import References
 from monitor.references import DriftReferences
-from monitor.repository import Measurements, Windows, worst_status
+from monitor.repository import Measurements, worst_status
 from monitor.roll_up import roll_up
 from monitor.row_profiling import RowProfiler
 from monitor.sources.profiler import profile_table
+from monitor.window_store import Windows
 from watchkeeper.database import read, write
 from watchkeeper.errors import NotFoundError
 from watchkeeper.lake import Lake

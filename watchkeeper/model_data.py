@@ -211,7 +211,7 @@ class Windows(Section):
         default=None,
         ge=1,
         description="Rows of a window, in the order of their time and then of arrival; "
-        "`size: 5000 rows` says the same.",
+        "`size: 5000 rows` says the same. On a live model rows of one instant stay together.",
     )
 
     @model_validator(mode="before")

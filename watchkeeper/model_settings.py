@@ -53,7 +53,6 @@ MODELS_FOLDER = "models"
 
 #: Settings that are read and checked, but that nothing follows yet unless they have their default.
 AHEAD: Mapping[Place, str] = {
-    ("windows", "rows"): "only a backtest cuts windows by rows; live they last a day",
     ("rollout",): "a promoted version takes over at once",
 }
 
@@ -143,6 +142,9 @@ class ModelSettings(Section):
             value, default = _at(self, place)
             if value != default:
                 yield place, f"has no effect yet: {instead}"
+        if self.windows.rows is not None and self.reference.kind != "fixed":
+            instead = "windows of so many rows are compared with the fixed reference"
+            yield ("reference", "kind"), f"has no effect on a live model: {instead}"
 
     def named_columns(self) -> frozenset[str]:
         """Return the columns that this file gives a role; none of them is a feature."""

@@ -16,16 +16,18 @@ from monitor.profiles.tile_rows import newest_tile, tile_rows
 from monitor.profiling import Profiled, touches_of
 from monitor.reference import Reference
 from monitor.reference_store import References
-from monitor.repository import Windows
+from monitor.row_windows import lasting
 from monitor.samples import Sample
 from monitor.sources.checking import check_table
 from monitor.sources.counts import between, tile_counts, with_label_delay
 from monitor.sources.pieces import Piece
+from monitor.sources.row_profiler import RowWork
 from monitor.sources.rows import TableRows
 from monitor.sources.schema import read_schema, require_columns
 from monitor.sources.versions import of_version, versions_in
 from monitor.sources.windows import plan_windows, split_reference
 from monitor.tables import Table, Tables, table_address
+from monitor.window_store import Windows
 from watchkeeper.database import read, write
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
@@ -79,16 +81,33 @@ def profile_table(
             fitting = _Fitting(tables=tables, settings=settings, home=home, now=now)
             reference = fitting.reference(engine, part, version)
             if reference is not None:
-                work = _Work(
-                    engine=engine,
-                    rows=_rows_of(tables, part, settings, reference),
-                    reference=reference,
-                    version=version,
-                    since=since,
-                    now=now,
-                )
-                done += work.run()
+                rows = _rows_of(tables, part, settings, reference)
+                done += _work(engine, rows, reference, version, since=since, now=now)
     return done, settings
+
+
+def _work(
+    engine: Engine,
+    rows: TableRows,
+    reference: Reference,
+    version: int,
+    *,
+    since: datetime | None,
+    now: datetime,
+) -> Profiled:
+    # What the reference was fitted on is not judged.
+    own = reference.end if rows.settings.reference.table is None else None
+    kind = _Work if rows.settings.windows.rows is None else RowWork
+    work = kind(
+        engine=engine,
+        rows=rows,
+        reference=reference,
+        version=version,
+        since=since,
+        own=own,
+        now=now,
+    )
+    return work.run()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +138,7 @@ class _Work:
     reference: Reference
     version: int
     since: datetime | None
+    own: datetime | None
     now: datetime
 
     def run(self) -> Profiled:
@@ -167,9 +187,8 @@ class _Work:
         )
 
     def _first(self) -> datetime | None:
-        """Return the first tile to look at: what the reference was fitted on is not judged."""
-        own = self.reference.end if self.rows.settings.reference.table is None else None
-        bounds = [bound for bound in (self.since, own) if bound is not None]
+        """Return the first tile to look at."""
+        bounds = [bound for bound in (self.since, self.own) if bound is not None]
         return max(bounds, default=None)
 
     def _profiles(
@@ -242,7 +261,11 @@ class _Fitting:
             chosen = self.tables.open(table_address(settings.reference.table, self.home))
             check_table(self.tables, chosen, settings)
             return chosen
-        windows = plan_windows(tile_counts(self.tables, table, settings), settings)
+        counts = tile_counts(self.tables, table, settings)
+        if counts:
+            span = counts[-1].start + settings.windows.tile - counts[0].start
+            settings = lasting(settings, rows=table.rows, span=span)
+        windows = plan_windows(counts, settings)
         mature = [each for each in windows if each.window.end + settings.label.delay <= self.now]
         first, _ = split_reference(mature, settings)
         start, end = first[0].window.start, first[-1].window.end

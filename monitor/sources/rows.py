@@ -52,12 +52,15 @@ class TableRows:
     ----------
     schema
         The features and classes, from the reference.
+    occurred
+        Column with the time of a row, where that of the settings is the start of its piece.
     """
 
     tables: Tables
     table: Table
     settings: ModelSettings
     schema: FeatureSchema
+    occurred: str | None = None
 
     def profiles(
         self, bins: ProfileBins, pieces: Sequence[Piece]
@@ -121,6 +124,8 @@ class TableRows:
     def query(self, where: str = "true") -> str:
         """Return the SELECT of the log's columns."""
         columns = log_columns(self.table, self.settings, self.schema)
+        if self.occurred is not None:
+            columns.append(f"{identifier(self.occurred)} AS {identifier(OCCURRED)}")
         return select(columns, self.table.source, f"WHERE {where}")
 
     def _profiles_of(self, bins: ProfileBins, pieces: Sequence[Piece]) -> dict[datetime, Profile]:
@@ -136,7 +141,8 @@ class TableRows:
         # Rows take the time of their piece, so that the query counts them together.
         misread = misread_columns(self.table, self.schema)
         columns = ["l.piece AS timestamp", *(identifier(name) for name, _ in types[1:-1])]
-        columns += [f"r.timestamp AS {identifier(OCCURRED)}", *map(identifier, misread)]
+        at = "timestamp" if self.occurred is None else identifier(OCCURRED)
+        columns += [f"r.{at} AS {identifier(OCCURRED)}", *map(identifier, misread)]
         types = (*types, (OCCURRED, TIME), *((name, pa.bool_()) for name in misread))
         columns.append(f"CASE WHEN {known} THEN {LABEL} END AS {TRUTH}")
         try:

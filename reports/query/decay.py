@@ -15,7 +15,8 @@ from monitor.detection.arming import key_of
 from monitor.estimate import estimated
 from monitor.model import CheckStatus
 from monitor.reference_store import ReferenceRow
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from reports.model import BudgetView, EstimatePoint, EvidencePoint, TimelinePoint
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import Window

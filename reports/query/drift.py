@@ -16,7 +16,8 @@ from monitor.profiles.model import ColumnProfile, Profile
 from monitor.profiles.repository import Profiles
 from monitor.reference import Reference
 from monitor.reference_store import References
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from reports.model import (
     DriftCell,
     DriftRow,

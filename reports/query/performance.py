@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session, aliased
 
 from monitor.model import CheckStatus
 from monitor.reference_store import ReferenceRow, References
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from reports.model import (
     Paging,
     TimelinePoint,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from alerts.model import DeliveryKind, Severity
 from alerts.outbox import DeliveryState
 from alerts.rows import DeliveryRow, IncidentRow
-from monitor.repository import WindowRow
+from monitor.window_store import WindowRow
 from retrain.dataset import read_lake
 from retrain.model import Action, RunState, Trigger
 from retrain.rows import RetrainDecisionRow, RetrainRunRow

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from alerts.model import IncidentState, Severity
 from alerts.outbox import DeliveryState
 from alerts.rows import DeliveryRow, IncidentEventRow, IncidentRow
-from monitor.repository import WindowRow
+from monitor.window_store import WindowRow
 from retrain.model import Action, RunState
 from retrain.rows import RetrainDecisionRow, RetrainRunRow
 from service.demo.screen import Screen

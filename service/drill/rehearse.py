@@ -26,8 +26,8 @@ from monitor.profiles.query import Log, profile_tiles
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.reference import Reference
 from monitor.reference_store import References
-from monitor.repository import WindowRow
 from monitor.run import Monitor
+from monitor.window_store import WindowRow
 from retrain.decide import consider
 from retrain.model import Action
 from service.bootstrap import Service

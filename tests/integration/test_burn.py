@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from monitor.burn import burn_since
 from monitor.model import CheckResult, CheckStatus, EvaluatedWindow, Family, Measurement, Threshold
-from monitor.repository import Measurements, WindowRow
+from monitor.repository import Measurements
+from monitor.window_store import WindowRow
 from watchkeeper.database import write
 from watchkeeper.window import Window
 

@@ -14,8 +14,8 @@ from monitor.model import CheckStatus, EvaluatedWindow, Family
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.reference import Reference, fit_reference, profile_frame
 from monitor.reference_store import References
-from monitor.repository import Touch, Windows
 from monitor.run import Monitor
+from monitor.window_store import Touch, Windows
 from watchkeeper.database import write
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings

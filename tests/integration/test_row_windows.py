@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from feeding import DAY, HOUR, START, Feed, flights, settings_of
 from monitor.model import CheckStatus, Family
 from monitor.profiles.marks import DirtyTiles
-from monitor.repository import WindowRow
+from monitor.window_store import WindowRow
 from watchkeeper.database import read
 from watchkeeper.window import Window
 

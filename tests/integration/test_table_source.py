@@ -14,9 +14,10 @@ from sqlalchemy import Engine, create_engine, select
 from alerts.repository import Incidents
 from monitor.attribution_store import Attributions
 from monitor.profiles.repository import ProfileRow
+from monitor.profiles.tile_rows import tile_rows
 from monitor.reference_store import References
-from monitor.repository import WindowRow
 from monitor.run import Monitor
+from monitor.window_store import WindowRow
 from service.cli.run import run
 from service.worker import Worker
 from watchkeeper.clock import SteppedClock
@@ -130,6 +131,37 @@ def test_a_growing_file_is_watched_from_its_first_fifth_to_an_incident(
         families = [str(incident.family) for incident in Incidents(session).unfinished()]
     assert "performance" in families
     assert live == []
+
+
+def test_windows_of_rows_are_cut_from_a_growing_table(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    log, frame = tmp_path / "log.parquet", records(16, broken_from=11)
+    settings = settings_of("log.parquet", windows={"size": "100 rows"})
+    watch = Watch(sqlite_engine, tmp_path, settings)
+    naive = START.replace(tzinfo=None)
+    for day in (9, 10, 12.3, 16):
+        frame[frame["at"] < naive + day * DAY].to_parquet(log, index=False)
+        watch.tick(day)
+    with read(sqlite_engine) as session:
+        rows = session.scalars(select(WindowRow).order_by(WindowRow.window_start)).all()
+        reference = References(session).get("flights", 1)
+        families = {str(incident.family) for incident in Incidents(session).unfinished()}
+    assert rows[0].window_start == reference.end
+    assert [a.window_end for a in rows[:-1]] == [b.window_start for b in rows[1:]]
+    assert {row.rows for row in rows} == {100}
+    assert len(rows) == ((frame["at"] >= reference.end.replace(tzinfo=None)).sum() - 1) // 100
+    assert "performance" in families
+
+    late = frame.iloc[[-500]].assign(at=rows[-4].window_start.replace(tzinfo=None))
+    pd.concat([frame, late]).to_parquet(log, index=False)
+    found = watch.monitor.profile(settings, START + 16 * DAY)
+    assert found.changed == 1
+    assert watch.monitor.profile(settings, START + 16 * DAY).tiles == 0
+    with read(sqlite_engine) as session:
+        stored = tile_rows(session, "flights", 1, since=None)
+    window = Window(start=rows[-4].window_start, end=rows[-4].window_end)
+    assert sum(count for start, (count, _) in stored.items() if start in window) == 101
 
 
 def test_a_loss_is_explained_from_the_table(sqlite_engine: Engine, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from monitor.profiles.model import Profile
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.reference import Reference, fit_reference, profile_frame
 from monitor.reference_store import References
-from monitor.repository import Measurements, Windows, worst_status
+from monitor.repository import Measurements, worst_status
+from monitor.window_store import Windows
 from retrain.claims import RetrainClaims
 from retrain.decide import consider, request_run
 from retrain.model import RunState

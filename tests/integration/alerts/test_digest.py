@@ -20,7 +20,7 @@ from alerts.rows import DeliveryRow, DigestRow
 from alerts.silences import Silences
 from alerts.silencing import Silence
 from alerts.stand_in import Fault, FaultKind, StandIn
-from monitor.repository import WindowRow
+from monitor.window_store import WindowRow
 from watchkeeper.database import read, write
 from watchkeeper.team_settings import Team
 

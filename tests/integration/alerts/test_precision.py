@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from alerts import respond
 from alerts.model import IncidentState, Verdict
 from monitor.model import Family
-from monitor.repository import Measurements, WindowRow
+from monitor.repository import Measurements
+from monitor.window_store import WindowRow
 from reports.query import Reader
 from service.cli import incidents
 from watchkeeper.database import read, write

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, event, insert
 
 import web_history as story
-from monitor.repository import MeasurementRow, WindowRow
+from monitor.repository import MeasurementRow
+from monitor.window_store import WindowRow
 from reports.query import Reader
 from service.web.context import Web
 from watchkeeper.database import read, write

@@ -89,7 +89,12 @@ def test_a_window_may_be_a_number_of_rows(tmp_path: Path) -> None:
 
     assert settings.windows.rows == 5000
     assert ModelSettings.model_validate(settings.model_dump(mode="json")) == settings
-    assert [place for place, _ in settings.notes()] == [("windows", "rows")]
+    assert list(settings.notes()) == []
+    seasonal = LEAST + "reference: {kind: seasonal, same: hour_of_week}\n"
+    text = seasonal.replace("size: 1d", "size: 5000 rows")
+    assert [place for place, _ in load_model(write(tmp_path, text), {}).notes()] == [
+        ("reference", "kind")
+    ]
 
 
 def test_every_error_of_a_file_is_reported_in_order_of_its_lines(tmp_path: Path) -> None:
