@@ -42,6 +42,8 @@ class Budget:
         Names the settings that it was tried for.
     pages, per
         What is allowed: ``pages`` per ``per`` (``quarter``).
+    models
+        How many models share that; of what is allowed one has this part.
     days, pages_seen
         Length of the reference in days, and how often the detector pages when it is run on it.
     at_most
@@ -64,6 +66,7 @@ class Budget:
     pages: int
     per: str
     days: float
+    models: int = 1
     pages_seen: int = 0
     at_most: float | None = None
     expected: float | None = None
@@ -136,6 +139,7 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
         pages=budget.pages,
         per=budget.per,
         days=days,
+        models=budget.models,
     )
     if detector is None or level is None:
         few = f"the reference has labels in fewer than {MINIMUM_UNITS} stretches of time"
@@ -176,12 +180,13 @@ def upper_rate(pages: int, exposure: timedelta, period: timedelta) -> float:
 
 
 def _doubt(known: Budget) -> str:
-    if known.expected_lower is not None and known.expected_lower > known.pages:
+    allowed = known.pages / known.models
+    if known.expected_lower is not None and known.expected_lower > allowed:
         return (
             f"{known.expected:.1f} pages a {known.per} are to be expected where the loss is just "
             f"tolerated"
         )
-    if known.at_most is not None and known.at_most > known.pages:
+    if known.at_most is not None and known.at_most > allowed:
         return f"the reference of {known.days:.0f} days is too short to show it"
     return ""
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from monitor.budget import Budget, back_test
 from monitor.decay_store import DecayRow, DecayStates, Pasts
-from monitor.detection.arming import arm, history_of, key_of
+from monitor.detection.arming import arm, history_of, key_of, threshold_of
 from monitor.detection.detector import Detector, Said, State, advance
 from monitor.model import DECAY, CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
 from monitor.performance.outcomes import Outcomes
@@ -83,6 +83,9 @@ class DecayWatch:
             detector = arm(history_of(past, settings), settings, level)
             row.key, row.state = key, State().to_dict()
             row.detector = None if detector is None else detector.to_dict()
+            budget_of(self.session, settings, self.reference)
+        elif row.detector is not None:
+            row.detector = row.detector | {"threshold": threshold_of(settings)}
         return row
 
     def _spend(
@@ -132,7 +135,8 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
     settings = sized(settings, reference)
     pasts = Pasts(session)
     known = None if reference.id is None else pasts.budget(reference.id)
-    if known is not None and known.key == key_of(settings):
+    models = settings.alarm_budget.models
+    if known is not None and (known.key, known.models) == (key_of(settings), models):
         return known
     level = reference.level(settings.tolerance.metric, settings.value)
     budget = back_test(pasts.get(reference.id), settings, level)
@@ -169,8 +173,7 @@ def _generator(evaluated: EvaluatedWindow) -> np.random.Generator:
 
 
 def _reason(said: Said, detector: Detector, settings: ModelSettings) -> str:
-    budget = settings.alarm_budget
-    allowed = f"{budget.pages} page{'' if budget.pages == 1 else 's'} a {budget.per}"
+    allowed = settings.alarm_budget.sentence
     known = f"evidence {math.exp(min(said.value, 200.0)):.3g} of {detector.threshold:.3g}"
     if said.fresh:
         return f"{detector.metric} is beyond its limit, and not by chance: {known}, {allowed}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from watchkeeper.configuration import Duration, Section, nearest
 from watchkeeper.document import Place
@@ -30,6 +30,44 @@ class AlarmBudget(Section):
     per: Literal["week", "month", "quarter", "year"] = Field(
         default="quarter", description="Over which time."
     )
+    of: Literal["model", "fleet"] = Field(
+        default="model",
+        description="Whose pages these are: this model's, or those of all models together whose "
+        "files say `fleet`; each of them pages so much more rarely. A back-test knows one model.",
+    )
+    _models: int = PrivateAttr(default=1)
+
+    @property
+    def models(self) -> int:
+        """How many models share it."""
+        return self._models
+
+    @property
+    def share(self) -> float:
+        """The pages of one model, so that those of all together are as many as allowed.
+
+        Expectations add up however alike the models are, so the division is right for models
+        that share their data and move together, too.
+        """
+        return self.pages / self._models
+
+    @property
+    def sentence(self) -> str:
+        """The budget in words.
+
+        Examples
+        --------
+        >>> AlarmBudget().sentence, AlarmBudget(pages=2, of="fleet").shared_by(30).sentence
+        ('1 page a quarter', '2 pages a quarter over 30 models')
+        """
+        said = f"{self.pages} page{'' if self.pages == 1 else 's'} a {self.per}"
+        return said if self._models == 1 else f"{said} over {self._models} models"
+
+    def shared_by(self, models: int) -> Self:
+        """Return the budget of so many models together."""
+        shared = self.model_copy()
+        shared._models = models  # noqa: SLF001  a copy of its own
+        return shared
 
     @property
     def period(self) -> timedelta:

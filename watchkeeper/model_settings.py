@@ -237,7 +237,20 @@ def load_models(home: Path, environ: Mapping[str, str] | None = None) -> dict[st
             models[settings.model] = settings
     if errors:
         raise ConfigurationErrors(errors)
-    return models
+    return _shared(models)
+
+
+def _shared(models: Mapping[str, ModelSettings]) -> dict[str, ModelSettings]:
+    """Tell the models that share an alarm budget how many they are."""
+    fleet = [name for name, settings in models.items() if settings.alarm_budget.of == "fleet"]
+    return {
+        name: settings
+        if name not in fleet
+        else settings.model_copy(
+            update={"alarm_budget": settings.alarm_budget.shared_by(len(fleet))}
+        )
+        for name, settings in models.items()
+    }
 
 
 def model_files(home: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.detection.detector import Detector
-from monitor.detection.fitting import History, fit_detector, learn_history
+from monitor.detection.fitting import SHORTEST_RUN, History, fit_detector, learn_history
 from monitor.detection.past import Past
 from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
 from watchkeeper.model_settings import ModelSettings
@@ -21,16 +21,26 @@ def run_of(settings: ModelSettings) -> float:
     90
     """
     budget = settings.alarm_budget
-    return budget.period / settings.windows.size / budget.pages
+    return budget.period / settings.windows.size / budget.share
+
+
+def threshold_of(settings: ModelSettings) -> float:
+    """Return the evidence at which a detector alarms."""
+    return max(run_of(settings), SHORTEST_RUN)
 
 
 def key_of(settings: ModelSettings) -> str:
-    """Return what a detector was fitted for; with another key it is fitted anew."""
+    """Return what a detector was fitted for; with another key it is fitted anew.
+
+    How many models share a budget is no part of it: when one more is watched, what the others
+    have gathered still counts, and only their thresholds are others.
+    """
     windows, budget = settings.windows, settings.alarm_budget
     said = (
         settings.tolerance.metric,
         settings.tolerance.change,
-        windows.size,
+        # How long so many rows last is known from the reference.
+        windows.rows or windows.size,
         windows.timezone.key,
     )
     value = _value_of(settings)

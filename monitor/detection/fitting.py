@@ -28,7 +28,7 @@ _LONGEST_REACH = 8
 #: Losses of rows are capped at so many times a quantile of those of the reference.
 _CAP_QUANTILE, _CAP_TIMES = 0.999, 1.5
 #: Fewest windows between two alarms that can be asked for.
-_SHORTEST_RUN = 2.0
+SHORTEST_RUN = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +116,7 @@ def fit_detector(
     rows = np.array([unit.weight for unit in units])
     mean = float(loss.sum() / size.sum())
     spread = float(np.sum([_spread(unit, mean) for unit in units]))
-    run = max(run, _SHORTEST_RUN)
+    run = max(run, SHORTEST_RUN)
     varied = _dispersions(loss - mean * size, spread, history, run)
     error = math.sqrt(max(varied) * spread) / float(size.sum())
     allowed = surrogate.to_loss(tolerance.limit(level)) - surrogate.to_loss(level)

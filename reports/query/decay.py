@@ -62,8 +62,7 @@ def budget(session: Session, settings: ModelSettings, version: int | None) -> Bu
     version
         None for the newest that has a reference, where none serves.
     """
-    allowed = settings.alarm_budget
-    name = f"{allowed.pages} page{'' if allowed.pages == 1 else 's'} a {allowed.per}"
+    name = settings.alarm_budget.sentence
     wanted = (
         select(ReferencePastRow.budget)
         .join(ReferenceRow, ReferenceRow.id == ReferencePastRow.reference_id)

@@ -196,6 +196,24 @@ def test_all_files_of_a_home_are_read_and_a_name_is_claimed_once(tmp_path: Path)
         load_models(tmp_path, {})
 
 
+def test_models_of_a_fleet_share_its_budget(tmp_path: Path) -> None:
+    fleet = "alarm_budget: {pages: 2, per: month, of: fleet}\n"
+    write(tmp_path, LEAST)
+    for name in ("upsell", "fraud", "price"):
+        write(tmp_path, LEAST.replace("churn", name) + fleet, name)
+
+    budgets = {name: each.alarm_budget for name, each in load_models(tmp_path, {}).items()}
+    assert {name: each.models for name, each in budgets.items()} == {
+        "churn": 1,
+        "fraud": 3,
+        "price": 3,
+        "upsell": 3,
+    }
+    assert budgets["fraud"].share == pytest.approx(2 / 3)
+    assert budgets["fraud"].sentence == "2 pages a month over 3 models"
+    assert budgets["churn"].share == 1.0
+
+
 def test_the_configuration_knows_every_policy_that_decides() -> None:
     assert set(POLICIES) == set(DECIDING)
 
