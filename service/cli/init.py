@@ -18,7 +18,8 @@ def init(directory: Directory, template: Template = "example") -> None:
     """Write a project that runs as it is: settings, a model, training code, training data."""
     if template not in TEMPLATES:
         raise NotFoundError("template", template, known=sorted(TEMPLATES))
-    files = [path.relative_to(directory.absolute()) for path in create(directory, template)]
+    root = directory.absolute()
+    files = [path.relative_to(root) for path in create(root, template)]
     typer.echo(f"wrote {len(files)} files to {directory}:")
     for path in files:
         typer.echo(f"  {path}")

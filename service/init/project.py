@@ -35,21 +35,38 @@ def create(directory: Path, template: str = "example") -> list[Path]:
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise ConflictError(f"{directory} exists and is not an empty folder; choose another")
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        # A folder that is there stays the same one: somebody may stand in it, or have mounted it.
+        place = directory if directory.is_dir() else directory.parent
+        place.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=place))
     except OSError as exc:
         problem = f"cannot be written: {exc.strerror}"
         raise ConfigurationError(problem, path=directory) from exc
     try:
         _write(draft, template)
-        draft.chmod(0o755)
-        draft.replace(directory)
+        if place == directory:
+            _move_out(draft, directory)
+        else:
+            draft.chmod(0o755)
+            draft.replace(directory)
     except OSError as exc:
         problem = f"cannot be written: {exc.strerror}"
         raise ConfigurationError(problem, path=directory) from exc
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def _move_out(draft: Path, directory: Path) -> None:
+    """Move all that a folder holds one level up, or nothing."""
+    moved: list[Path] = []
+    try:
+        for path in sorted(draft.iterdir()):
+            moved.append(path.replace(directory / path.name))  # noqa: PERF401  kept on an error
+    except OSError:
+        for path in moved:
+            path.replace(draft / path.name)
+        raise
 
 
 def _write(draft: Path, template: str) -> None:

@@ -41,6 +41,41 @@ def test_a_folder_may_be_named_from_where_one_stands(
     assert capsys.readouterr().out.startswith("wrote 6 files to loans:\n  .gitignore\n")
 
 
+def test_the_folder_where_one_stands_is_filled_and_stays_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = tmp_path.stat().st_ino
+
+    assert run(["init", "."]) == 0
+    assert "wrote 6 files to .:\n  .gitignore\n" in capsys.readouterr().out
+    assert Path.cwd().stat().st_ino == before
+    assert sorted(path.name for path in Path.cwd().iterdir()) == [
+        ".gitignore",
+        "README.md",
+        "data",
+        "models",
+        "train.py",
+        "watchkeeper.yaml",
+    ]
+
+
+def test_a_folder_that_cannot_be_filled_is_left_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target == tmp_path / "train.py":
+            raise OSError(28, "No space left on device")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ConfigurationError, match="cannot be written: No space left"):
+        create(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_refuses_to_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("mine")
 
