@@ -53,6 +53,7 @@ def parts_of(window: Window) -> list[datetime]:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> day = Window(start=datetime(2013, 6, 1, tzinfo=UTC), end=datetime(2013, 6, 2, tzinfo=UTC))
     >>> [start.hour for start in parts_of(day)[:3]], len(parts_of(day))
     ([0, 1, 2], 24)

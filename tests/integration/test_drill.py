@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -24,6 +23,7 @@ from sqlalchemy import func, select
 
 from alerts.rows import DeliveryRow, DrillRow, IncidentRow, SeriesRow
 from alerts.stand_in import Fault, FaultKind
+from feeding import DAY, SCHEMA, START, Feed, flights
 from receiving import Receiver
 from service.bootstrap import Service
 from service.drill.fault import parse_fault
@@ -52,19 +52,7 @@ MODEL = {
 
 
 @pytest.fixture(scope="module")
-def monitoring() -> Any:
-    path = Path(__file__).with_name("test_monitor.py")
-    spec = importlib.util.spec_from_file_location("drilled_feed", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["drilled_feed"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def service(monitoring: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A project with four evaluated days of a model in service."""
     home = tmp_path_factory.mktemp("drill")
     (home / "models").mkdir()
@@ -72,30 +60,19 @@ def service(monitoring: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (home / "watchkeeper.yaml").write_text("{}\n")
     (home / "train.py").write_text("def train(context): ...\n")
     (home / "models" / "flights.yaml").write_text(yaml.safe_dump(MODEL))
-    start, day = monitoring.START, monitoring.DAY
+    start, day = START, DAY
     clock = SteppedClock(start + 5 * day)
     service = open_service(home, {}, clock=clock)
     upgrade(service.engine)
     settings = service.models["flights"]
-    frame = monitoring.flights(start - 12 * day, 12, 0)
-    reference = monitoring.fit_reference(
-        frame,
-        schema=monitoring.SCHEMA,
-        settings=settings,
-        timestamps=frame.timestamp,
-        y_pred=frame.y_pred,
-        y_pred_proba=frame.y_pred_proba,
-        y_true=frame.y_true,
-    )
     with write(service.engine) as session:
         ModelVersions(session).add(
-            name="flights", schema=monitoring.SCHEMA, artifact_sha256="0" * 64,
+            name="flights", schema=SCHEMA, artifact_sha256="0" * 64,
             artifact_format="onnx", at=start,
         )  # fmt: skip
         Deployments(session).append("flights", 1, decided_by="test", reason="first", at=start)
-        monitoring.References(session).add("flights", 1, reference, start)
-    feed = monitoring.Feed(service.engine, home)
-    rows = monitoring.flights(start, 4, 1)
+    feed = Feed.with_reference(service.engine, home)
+    rows = flights(start, 4, 1)
     feed.ship(rows, start + 4 * day)
     feed.label(rows, start + 4 * day)
     assert feed.tick(clock.now(), settings)
