@@ -256,11 +256,12 @@ def test_loops_that_rest_work_or_fail_for_too_long_are_found() -> None:
     ]
     for loop in loops[:-1]:
         loop.start()
-    time.sleep(1)
     # A thread that works may wait for its turn where the machine is busy.
     patience = {"well": 30.0}
     paces = [Pace(loop=loop, rest=patience.get(loop.name, 0.3), work=0.3) for loop in loops]
-    found = turning(paces)()
+    check, deadline = turning(paces), time.monotonic() + 20
+    while len(found := check()) < len(loops) - 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
     busy.set()
     for loop in loops:
         loop.ask_to_stop()
