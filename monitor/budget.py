@@ -132,7 +132,7 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
     budget, size = settings.alarm_budget, settings.windows.size
     history = history_of(past, settings)
     detector = arm(history, settings, level)
-    days = len(history.units) / history.per_window * (size / DAY)
+    days = len(history.units) * (past.length / DAY)
     known = Budget(
         key=key_of(settings),
         metric=settings.tolerance.metric,

@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 #: Marked hours that one batch takes on: about a month.
 BATCH_HOURS = 744
 #: Beyond its delay, how long before its label a prediction is looked for first.
-LABEL_SLACK = timedelta(days=7)
+_LABEL_SLACK = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class Profiler:
         labels = self._connection.parquet(files, table.schema)
         lookup = LabelLookup(self._connection, labels, batches, self._now)
         # Most predictions lie near their labels; everything else is only read if need be.
-        near = _days(first - self._settings.label.delay - LABEL_SLACK, last + DAY)
+        near = _days(first - self._settings.label.delay - _LABEL_SLACK, last + DAY)
         hours: set[datetime] = set()
         tables = self._lake.predictions(self._model)
         for days in (near, {day for each in tables for day in each.days()} - near):
@@ -159,17 +159,20 @@ class Profiler:
         return [mark for mark in again if mark.tile_start in known]
 
     def _compute(self, tiles: Collection[datetime]) -> list[StoredProfile]:
-        days = {start.date() for start in tiles}
         found: list[StoredProfile] = []
+        for rows in self._logs({start.date() for start in tiles}):
+            found.extend(self._profiles_of(rows, tiles))
+        return found
+
+    def _logs(self, days: Collection[date]) -> Iterator[Log]:
+        """Yield what the tables of the log hold of some days, with its labels."""
         for table in self._lake.predictions(self._model):
             files = table.files(days)
             if files:
-                log_of_days = Log(
+                yield Log(
                     predictions=self._connection.parquet(files, table.schema),
-                    labels=self._labels_since(min(days) - LABEL_SLACK),
+                    labels=self._labels_since(min(days) - _LABEL_SLACK),
                 )
-                found.extend(self._profiles_of(log_of_days, tiles))
-        return found
 
     def _profiles_of(self, rows: Log, tiles: Collection[datetime]) -> Iterator[StoredProfile]:
         tile = self._settings.windows.tile
@@ -188,14 +191,7 @@ class Profiler:
                 now=self._now,
             )
             for start, profile in profiles.items():
-                yield StoredProfile(
-                    model=self._model,
-                    version=version,
-                    tile_start=start,
-                    rows=profile.rows,
-                    labels=profile.labels,
-                    data=profile.to_bytes(),
-                )
+                yield StoredProfile.of(self._model, version, start, profile)
 
     def _labels_since(self, first: date) -> Source | None:
         table = self._lake.labels(self._model)

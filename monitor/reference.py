@@ -204,7 +204,9 @@ def reference_of(
         for metric in metrics_of(schema.task, settings.value)
         if whole.labels
     }
-    past = Past.of(outcomes, settings.windows.size, settings.windows.timezone)
+    # Windows of rows may be shorter than the tiles that a reference is learned from.
+    unit = max(settings.windows.size, settings.windows.tile)
+    past = Past.of(outcomes, unit, settings.windows.timezone)
     decisive = performance.get(settings.tolerance.metric)
     return Reference(
         bins=bins,

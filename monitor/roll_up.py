@@ -113,11 +113,4 @@ def _merged(
     if not tiles or not all(Profile.is_counted_on(tile.data, layout) for tile in tiles):
         return None
     whole = Profile.merge([Profile.from_bytes(tile.data, layout) for tile in tiles], layout)
-    return StoredProfile(
-        model=model,
-        version=version,
-        tile_start=day.start,
-        rows=whole.rows,
-        labels=whole.labels,
-        data=whole.to_bytes(),
-    )
+    return StoredProfile.of(model, version, day.start, whole)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +15,11 @@ from monitor.profiles.connection import Source, instant
 from monitor.profiles.days import StoredDays
 from monitor.profiles.marks import DirtyTiles
 from monitor.profiles.quality_query import OCCURRED
-from monitor.profiles.query import EPOCH, HOUR, MICROSECOND, Log, profile_tiles, versions_in
+from monitor.profiles.query import HOUR, MICROSECOND, Log, profile_tiles, versions_in
 from monitor.profiles.repository import Profiles, StoredProfile
-from monitor.profiling import BATCH_HOURS, LABEL_SLACK, Profiled, Profiler
+from monitor.profiling import BATCH_HOURS, Profiled, Profiler
 from monitor.reference import Reference
-from monitor.row_windows import Instants, cut, parts_of
+from monitor.row_windows import Instants, following, parts_of, parts_table
 from monitor.sql import identifier, select
 from monitor.window_store import Touch, Windows
 from watchkeeper.database import read, write
@@ -103,13 +102,10 @@ class RowProfiler(Profiler):
                 last = Windows(session).newest(self._model, version)
                 known = Windows(session).over(self._model, version, hours[0], end)
             times = self._times(version, self._first() if last is None else last.end, end)
-            first = times[:1].tolist() if last is None else [(last.end - EPOCH) // MICROSECOND]
-            ends = cut(times, self._settings.windows.rows or 1)
-            bounds = [EPOCH + at * MICROSECOND for at in [*first, *ends]]
             yield _Plan(
                 version=version,
                 known=[window for window in known if _holds(window, hours)],
-                fresh=[Window(start=a, end=b) for a, b in pairwise(bounds)],
+                fresh=following(last, times, self._settings.windows.rows or 1),
                 last=last,
             )
 
@@ -148,38 +144,23 @@ class RowProfiler(Profiler):
         self, windows: Sequence[Window], version: int, reference: Reference
     ) -> Iterator[StoredProfile]:
         days = {day for window in windows for day in _days(window.start, window.end)}
-        parts = [(start, window.end) for window in windows for start in parts_of(window)]
         for rows in self._logs(days):
-            placed = Log(predictions=self._placed(rows.predictions, parts), labels=rows.labels)
+            placed = Log(predictions=self._placed(rows.predictions, windows), labels=rows.labels)
             profiles = profile_tiles(
                 self._connection,
                 placed,
                 reference.bins,
                 version=version,
-                tiles=[start for start, _ in parts],
+                tiles=[start for window in windows for start in parts_of(window)],
                 tile=MICROSECOND,
                 now=self._now,
             )
             for start, profile in profiles.items():
-                yield StoredProfile(
-                    model=self._model,
-                    version=version,
-                    tile_start=start,
-                    rows=profile.rows,
-                    labels=profile.labels,
-                    data=profile.to_bytes(),
-                )
+                yield StoredProfile.of(self._model, version, start, profile)
 
-    def _placed(self, rows: Source, parts: Sequence[tuple[datetime, datetime]]) -> Source:
+    def _placed(self, rows: Source, windows: Sequence[Window]) -> Source:
         """Return rows that have the time of their part, so that a query counts them together."""
-        limits = self._connection.arrow(
-            pa.table(
-                {
-                    "part": pa.array([start for start, _ in parts], _TIME),
-                    "until": pa.array([end for _, end in parts], _TIME),
-                }
-            )
-        )
+        limits = self._connection.arrow(parts_table(windows))
         columns = [
             "r.* REPLACE (l.part AS timestamp)",
             f"r.timestamp AS {identifier(OCCURRED)}",
@@ -187,15 +168,6 @@ class RowProfiler(Profiler):
         joined = f"{rows.sql} AS r ASOF JOIN {limits.sql} AS l ON r.timestamp >= l.part"
         query = select(columns, joined, "WHERE r.timestamp < l.until")
         return Source(sql=f"({query})", columns=(*rows.columns, (OCCURRED, _TIME)))
-
-    def _logs(self, days: Collection[date]) -> Iterator[Log]:
-        for table in self._lake.predictions(self._model):
-            files = table.files(days)
-            if files:
-                yield Log(
-                    predictions=self._connection.parquet(files, table.schema),
-                    labels=self._labels_since(min(days) - LABEL_SLACK),
-                )
 
 
 def store_window(

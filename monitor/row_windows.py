@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from monitor.profiles.query import EPOCH, MICROSECOND
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.window import DAY, Window
 
@@ -17,6 +21,7 @@ _LENGTHS = tuple(
 )
 #: Intervals go by the parts of a window; so many hours has a day.
 _PARTS = 24
+_TIME = pa.timestamp("us", tz="UTC")
 
 Instants = NDArray[np.int64]
 
@@ -46,6 +51,38 @@ def cut(times: Instants, rows: int) -> list[int]:
         ends.append(int(times[after]))
         start = after
     return ends
+
+
+def following(last: Window | None, times: Instants, rows: int) -> list[Window]:
+    """Return the windows that end now.
+
+    Parameters
+    ----------
+    last
+        The window before them, whose end is where they start; None to start with the first row.
+    times
+        Of all rows from that end on, in microseconds since 1970, ascending.
+
+    Examples
+    --------
+    >>> seconds = np.array([1, 2, 5, 8, 9]) * 1_000_000
+    >>> [(w.start.second, w.end.second) for w in following(None, seconds, 2)]
+    [(1, 5), (5, 9)]
+    """
+    first = times[:1].tolist() if last is None else [(last.end - EPOCH) // MICROSECOND]
+    bounds = [EPOCH + at * MICROSECOND for at in [*first, *cut(times, rows)]]
+    return [Window(start=start, end=end) for start, end in pairwise(bounds)]
+
+
+def parts_table(windows: Sequence[Window]) -> pa.Table:
+    """Return for each part of the windows when it starts, and when its window ends."""
+    parts = [(start, window.end) for window in windows for start in parts_of(window)]
+    return pa.table(
+        {
+            "part": pa.array([start for start, _ in parts], _TIME),
+            "until": pa.array([end for _, end in parts], _TIME),
+        }
+    )
 
 
 def parts_of(window: Window) -> list[datetime]:

@@ -146,14 +146,18 @@ class Windows:
         )
         return bool(self._session.scalar(settled))
 
-    def first(self, model: str) -> datetime | None:
-        """Return the start of the first window of a model; None without any."""
-        return self._session.scalar(
-            select(WindowRow.window_start)
-            .where(WindowRow.model == model)
-            .order_by(WindowRow.window_start)
-            .limit(1)
-        )
+    def first(self, model: str, *, over: datetime | None = None) -> datetime | None:
+        """Return the start of a model's first window; None without any.
+
+        Parameters
+        ----------
+        over
+            Only windows that end later than this.
+        """
+        query = select(WindowRow.window_start).where(WindowRow.model == model)
+        if over is not None:
+            query = query.where(WindowRow.window_end > over)
+        return self._session.scalar(query.order_by(WindowRow.window_start).limit(1))
 
     def since(self, model: str, start: datetime) -> dict[datetime, int]:
         """Return the windows from ``start`` on by their start, each with its newest version."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from sqlalchemy import LargeBinary, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from monitor.profiles.model import Profile
 from monitor.upsert import upsert
 from watchkeeper.database import Base, UtcDateTime
 
@@ -45,6 +47,18 @@ class StoredProfile:
     labels: int
     data: bytes
     segment: str = ""
+
+    @classmethod
+    def of(cls, model: str, version: int, tile_start: datetime, profile: Profile) -> Self:
+        """Return a profile as it is stored."""
+        return cls(
+            model=model,
+            version=version,
+            tile_start=tile_start,
+            rows=profile.rows,
+            labels=profile.labels,
+            data=profile.to_bytes(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

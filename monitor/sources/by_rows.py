@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.profiles.connection import instant
 from monitor.profiles.query import EPOCH, MICROSECOND
-from monitor.sources.expressions import moment
+from monitor.sources.mapping import known_at, time_of
 from monitor.sql import identifier, select
 from monitor.tables import Table, Tables
 from watchkeeper.model_settings import ModelSettings, Windows
@@ -135,11 +135,7 @@ def count_rows(
 
 def _ordered(tables: Tables, table: Table, settings: ModelSettings) -> Table:
     """Return the table with the number ``k``, time ``t`` and time of knowledge of each row."""
-    time = moment(settings.timestamp, table.types[settings.timestamp])
-    known = f"{_TIME} + to_microseconds({settings.label.delay // MICROSECOND})"
-    available = settings.label.available_at
-    if available is not None:
-        known = f"COALESCE({moment(available, table.types[available])}, {known})"
+    time, known = time_of(table, settings), known_at(table, settings)
     timed = select(["*", f"{time} AS {_TIME}", f"row_number() OVER () AS {_ARRIVAL}"], table.source)
     number = f"row_number() OVER (ORDER BY {_TIME}, {_ARRIVAL}) - 1 AS {_NUMBER}"
     numbered = select(["*", number], f"({timed})")

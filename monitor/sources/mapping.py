@@ -91,7 +91,7 @@ def log_types(
 
 def label_columns(table: Table, settings: ModelSettings) -> list[str]:
     """Return SQL for the label, known or not, and for when it became known."""
-    name, available = settings.label.column, settings.label.available_at
+    name = settings.label.column
     kind = table.types[name]
     if settings.task is Task.BINARY:
         label = f"CAST({binary_class(name, kind, settings.label.positive)} AS BIGINT)"
@@ -102,11 +102,16 @@ def label_columns(table: Table, settings: ModelSettings) -> list[str]:
         # An error against a prediction that is no number would make every sum no number.
         truth = f"NULLIF({number(name, kind)}, CAST('NaN' AS DOUBLE))"
         label = f"CASE WHEN isfinite({number(value, table.types[value])}) THEN {truth} END"
-    delay = settings.label.delay // MICROSECOND
+    return [f"{label} AS {LABEL}", f"{known_at(table, settings)} AS {KNOWN_AT}"]
+
+
+def known_at(table: Table, settings: ModelSettings) -> str:
+    """Return SQL for when a label became known: as the table says, else after its delay."""
+    available, delay = settings.label.available_at, settings.label.delay // MICROSECOND
     known = f"{time_of(table, settings)} + to_microseconds({delay})"
-    if available is not None:
-        known = f"COALESCE({moment(available, table.types[available])}, {known})"
-    return [f"{label} AS {LABEL}", f"{known} AS {KNOWN_AT}"]
+    if available is None:
+        return known
+    return f"COALESCE({moment(available, table.types[available])}, {known})"
 
 
 def _outputs(table: Table, settings: ModelSettings) -> dict[str, str]:

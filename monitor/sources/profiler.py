@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 
 from monitor.profiles.days import StoredDays
-from monitor.profiles.repository import Profiles, StoredProfile
+from monitor.profiles.repository import Profiles
 from monitor.profiles.tile_rows import newest_tile, tile_rows
 from monitor.profiling import Profiled, touches_of
 from monitor.reference import Reference
@@ -20,8 +19,8 @@ from monitor.row_windows import lasting
 from monitor.samples import Sample
 from monitor.sources.checking import check_table
 from monitor.sources.counts import between, tile_counts, with_label_delay
-from monitor.sources.pieces import Piece
-from monitor.sources.row_profiler import RowWork
+from monitor.sources.look import Look
+from monitor.sources.row_profiler import RowLook
 from monitor.sources.rows import TableRows
 from monitor.sources.schema import read_schema, require_columns
 from monitor.sources.versions import of_version, versions_in
@@ -82,11 +81,11 @@ def profile_table(
             reference = fitting.reference(engine, part, version)
             if reference is not None:
                 rows = _rows_of(tables, part, settings, reference)
-                done += _work(engine, rows, reference, version, since=since, now=now)
+                done += _look(engine, rows, reference, version, since=since, now=now)
     return done, settings
 
 
-def _work(
+def _look(
     engine: Engine,
     rows: TableRows,
     reference: Reference,
@@ -97,8 +96,8 @@ def _work(
 ) -> Profiled:
     # What the reference was fitted on is not judged.
     own = reference.end if rows.settings.reference.table is None else None
-    kind = _Work if rows.settings.windows.rows is None else RowWork
-    work = kind(
+    kind = _TileLook if rows.settings.windows.rows is None else RowLook
+    look = kind(
         engine=engine,
         rows=rows,
         reference=reference,
@@ -107,7 +106,7 @@ def _work(
         own=own,
         now=now,
     )
-    return work.run()
+    return look.run()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,25 +128,17 @@ class _Changes:
     days: list[Window]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Work:
-    """One version's part of a look at a table."""
-
-    engine: Engine
-    rows: TableRows
-    reference: Reference
-    version: int
-    since: datetime | None
-    own: datetime | None
-    now: datetime
+class _TileLook(Look):
+    """A look at a table whose windows are stretches of time."""
 
     def run(self) -> Profiled:
         settings = self.rows.settings
         changes = self._changed()
         gone, divided = changes.gone, changes.days
-        pieces = [Piece(start=tile, tiles=(tile,), known_until=self.now) for tile in changes.tiles]
         found = Profiled()
-        for profiles in self._profiles(pieces, gone):
+        parts = self.profiles(self.rows, changes.tiles)
+        # What is gone is removed with the first part, and where nothing has changed, by itself.
+        for profiles in parts if changes.tiles or not gone else [[]]:
             starts = {profile.tile_start for profile in profiles}
             with write(self.engine) as session:
                 StoredDays(session).divide(settings.model, divided, version=self.version)
@@ -191,35 +182,19 @@ class _Work:
         bounds = [bound for bound in (self.since, self.own) if bound is not None]
         return max(bounds, default=None)
 
-    def _profiles(
-        self, pieces: Sequence[Piece], gone: Collection[datetime]
-    ) -> Iterator[list[StoredProfile]]:
-        if not pieces and gone:
-            yield []
-        for part in self.rows.profiles(self.reference.bins, pieces):
-            yield [
-                StoredProfile(
-                    model=self.rows.settings.model,
-                    version=self.version,
-                    tile_start=start,
-                    rows=profile.rows,
-                    labels=profile.labels,
-                    data=profile.to_bytes(),
-                )
-                for start, profile in part.items()
-            ]
-
 
 def _horizon(engine: Engine, settings: ModelSettings, now: datetime) -> datetime | None:
     """Return from when on tiles are looked at; None for all of them."""
-    with read(engine) as session:
-        newest = newest_tile(session, settings.model)
-    if newest is None:
-        return None
     size, zone = settings.windows.size, settings.windows.timezone
     back = settings.label.delay + max(LOOK_BACK, _LOOK_BACK_WINDOWS * size)
-    # Whole windows: a tile is never compared with a part of itself.
-    return window_at(min(newest, now - back), size, zone).start
+    with read(engine) as session:
+        newest = newest_tile(session, settings.model)
+        if newest is None:
+            return None
+        since = window_at(min(newest, now - back), size, zone).start
+        # Whole windows: a tile is never compared with a part of itself. Those of so many rows may
+        # have begun long before.
+        return min(since, Windows(session).first(settings.model, over=since) or since)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
-from sqlalchemy import Engine
 
 from monitor.profiles.connection import Connection, instant
 from monitor.profiles.days import StoredDays
 from monitor.profiles.query import EPOCH, MICROSECOND
-from monitor.profiles.repository import StoredProfile
 from monitor.profiles.tile_rows import tile_rows
 from monitor.profiling import Profiled
-from monitor.reference import Reference
 from monitor.row_profiling import store_window
-from monitor.row_windows import Instants, cut, parts_of
+from monitor.row_windows import Instants, following, parts_of, parts_table
 from monitor.sources.counts import tile_counts
-from monitor.sources.mapping import KNOWN_AT, TIME, label_columns, time_of
-from monitor.sources.pieces import Piece
+from monitor.sources.look import Look
+from monitor.sources.mapping import known_at, time_of
 from monitor.sources.rows import TableRows
 from monitor.sql import identifier, select
 from monitor.tables import Table
@@ -36,25 +31,8 @@ _KNOWN_AT, _OCCURRED = "watchkeeper_known_at", "watchkeeper_occurred"
 _PARTS = "watchkeeper_parts"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowWork:
-    """One version's part of a look at a table whose windows are so many rows.
-
-    Parameters
-    ----------
-    since
-        Rows of earlier times are not looked at; None for all.
-    own
-        Where the part of the table ends that the reference was fitted on, which is not judged.
-    """
-
-    engine: Engine
-    rows: TableRows
-    reference: Reference
-    version: int
-    since: datetime | None
-    own: datetime | None
-    now: datetime
+class RowLook(Look):
+    """A look at a table whose windows are so many rows."""
 
     def run(self) -> Profiled:
         """Cut the windows whose rows are there, and profile them and those that have changed."""
@@ -65,12 +43,14 @@ class RowWork:
             stored = tile_rows(session, model, self.version, since=self.since)
         # Of a window that begins earlier only a part was read.
         known = [each for each in over if self.since is None or each.start >= self.since]
-        windows = [*known, *self._fresh(last)]
+        times = self._times(self.own if last is None else last.end)
+        windows = [*known, *following(last, times, self.rows.settings.windows.rows or 1)]
         if not windows:
             return Profiled()
         placed = self._placed(windows)
         changed = [each for each in self._changed(placed, windows, stored) if each.end <= self.now]
-        profiles = self._profiles(placed, changed)
+        starts = [start for window in changed for start in parts_of(window)]
+        profiles = [each for some in self.profiles(placed, starts) for each in some]
         done = Profiled()
         for window in changed:
             with write(self.engine) as session:
@@ -84,13 +64,6 @@ class RowWork:
                 )
         return done
 
-    def _fresh(self, last: Window | None) -> list[Window]:
-        times = self._times(self.own if last is None else last.end)
-        first = times[:1].tolist() if last is None else [(last.end - EPOCH) // MICROSECOND]
-        ends = cut(times, self.rows.settings.windows.rows or 1)
-        bounds = [EPOCH + at * MICROSECOND for at in [*first, *ends]]
-        return [Window(start=start, end=end) for start, end in pairwise(bounds)]
-
     def _times(self, start: datetime | None) -> Instants:
         rows, time = self.rows, time_of(self.rows.table, self.rows.settings)
         where = "" if start is None else f"WHERE {time} >= {instant(start)}"
@@ -102,19 +75,13 @@ class RowWork:
         """Return the rows of windows with the time of their part, and with their own beside it."""
         rows = self.rows
         table, settings = rows.table, rows.settings
-        parts = [(start, window.end) for window in windows for start in parts_of(window)]
-        limits = pa.table(
-            {
-                "part": pa.array([start for start, _ in parts], TIME),
-                "until": pa.array([end for _, end in parts], TIME),
-            }
-        )
-        rows.tables.connection.register(_PARTS, limits)
-        known = next(
-            column for column in label_columns(table, settings) if column.endswith(KNOWN_AT)
-        ).removesuffix(f" AS {KNOWN_AT}")
+        rows.tables.connection.register(_PARTS, parts_table(windows))
         timed = select(
-            ["*", f"{time_of(table, settings)} AS {_OCCURRED}", f"{known} AS {_KNOWN_AT}"],
+            [
+                "*",
+                f"{time_of(table, settings)} AS {_OCCURRED}",
+                f"{known_at(table, settings)} AS {_KNOWN_AT}",
+            ],
             table.source,
         )
         time = identifier(settings.timestamp)
@@ -152,22 +119,3 @@ class RowWork:
             return {start: counted for start, counted in found.items() if start in window}
 
         return [window for window in windows if of(now, window) != of(stored, window)]
-
-    def _profiles(self, placed: TableRows, windows: Sequence[Window]) -> list[StoredProfile]:
-        pieces = [
-            Piece(start=start, tiles=(start,), known_until=self.now)
-            for window in windows
-            for start in parts_of(window)
-        ]
-        return [
-            StoredProfile(
-                model=placed.settings.model,
-                version=self.version,
-                tile_start=start,
-                rows=profile.rows,
-                labels=profile.labels,
-                data=profile.to_bytes(),
-            )
-            for part in placed.profiles(self.reference.bins, pieces)
-            for start, profile in part.items()
-        ]

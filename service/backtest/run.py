@@ -202,14 +202,7 @@ def _pieces(planned: PlannedWindow, look: Look, settings: ModelSettings) -> list
 
 
 def _stored(model: str, start: datetime, profile: Profile) -> StoredProfile:
-    return StoredProfile(
-        model=model,
-        version=VERSION,
-        tile_start=start,
-        rows=profile.rows,
-        labels=profile.labels,
-        data=profile.to_bytes(),
-    )
+    return StoredProfile.of(model, VERSION, start, profile)
 
 
 def _reference_of(subject: _Subject) -> BacktestReference:

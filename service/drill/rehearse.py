@@ -170,10 +170,7 @@ class _Copy:
                     tiles=list(_tiles(window, tile)), tile=tile, now=now,
                 )  # fmt: skip
                 for start, profile in found.items():
-                    yield StoredProfile(
-                        model=model, version=self.version, tile_start=start, rows=profile.rows,
-                        labels=profile.labels, data=profile.to_bytes(),
-                    )  # fmt: skip
+                    yield StoredProfile.of(model, self.version, start, profile)
 
     def _incident(self, session: Session, columns: set[str]) -> Incident | None:
         """Return the most severe incident that the spoilt columns are members of."""

@@ -92,15 +92,7 @@ class Log:
         tiles = profile_frame(frame, self.reference, **arguments(frame, self.settings))
         size, zone = self.settings.windows.size, self.settings.windows.timezone
         stored = [
-            StoredProfile(
-                model="flights",
-                version=1,
-                tile_start=start,
-                rows=profile.rows,
-                labels=profile.labels,
-                data=profile.to_bytes(),
-            )
-            for start, profile in tiles.items()
+            StoredProfile.of("flights", 1, start, profile) for start, profile in tiles.items()
         ]
         windows = {window_at(start, size, zone) for start in tiles}
         with write(self.engine) as session:

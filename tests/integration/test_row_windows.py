@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +11,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, select
 
-from feeding import DAY, HOUR, START, Feed, flights, settings_of
+from feeding import DAY, HOUR, SCHEMA, START, Feed, flights, settings_of
 from monitor.model import CheckStatus, Family
 from monitor.profiles.marks import DirtyTiles
+from monitor.reference import fit_reference
+from monitor.reference_store import References
 from monitor.window_store import WindowRow
-from watchkeeper.database import read
+from watchkeeper.database import read, write
 from watchkeeper.window import Window
 
 SETTINGS = settings_of(size="100 rows")
@@ -107,6 +110,33 @@ def test_harm_is_judged_in_windows_of_rows(feed: Feed) -> None:
     assert len(bad) > len([w for w in statuses if w.start > START + 4 * DAY]) / 2
     decay = [r.status for each in found for r in each.results if r.check == "decay"]
     assert CheckStatus.CRITICAL in decay
+
+
+def test_windows_shorter_than_a_tile_are_judged_and_their_budget_counts_them(feed: Feed) -> None:
+    # Ten rows an hour: windows of five last half of one.
+    settings = settings_of(size="5 rows")
+    frame = flights(START - 12 * DAY, 12, 0)
+    reference = fit_reference(
+        frame,
+        schema=SCHEMA,
+        settings=settings,
+        timestamps=frame.timestamp,
+        y_pred=frame.y_pred,
+        y_pred_proba=frame.y_pred_proba,
+        y_true=frame.y_true,
+    )
+    assert reference.budget is not None
+    assert reference.budget.days == pytest.approx(12, abs=0.5)
+    with write(feed.engine) as session:
+        References(session).add("flights", 2, reference, START)
+    day = flights(START, 1, 50)
+    feed.ship(day, START + DAY, version=2)
+    feed.label(day, START + DAY)
+    found = feed.tick(START + 3 * DAY, settings)
+    assert {each.rows for each in found} == {5}
+    decay = [r for each in found for r in each.results if r.check == "decay"]
+    assert {r.status for r in decay} == {CheckStatus.OK}
+    assert decay[0].threshold.upper == pytest.approx(math.log(90 * 48))
 
 
 @pytest.mark.parametrize("_round", range(2))

@@ -32,6 +32,9 @@ DAY = timedelta(days=1)
 ROWS_A_DAY = 240
 
 
+LATE_LABEL = {"column": "late", "delay": "2d"}
+
+
 def settings_of(table: str, **changes: Any) -> ModelSettings:
     return ModelSettings.model_validate(
         {
@@ -162,6 +165,25 @@ def test_windows_of_rows_are_cut_from_a_growing_table(
         stored = tile_rows(session, "flights", 1, since=None)
     window = Window(start=rows[-4].window_start, end=rows[-4].window_end)
     assert sum(count for start, (count, _) in stored.items() if start in window) == 101
+
+
+def test_labels_reach_windows_of_rows_that_began_long_ago(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    log, frame = tmp_path / "log.parquet", records(150)
+    settings = settings_of("log.parquet", windows={"size": "4000 rows"}, label=LATE_LABEL)
+    watch = Watch(sqlite_engine, tmp_path, settings)
+    naive = START.replace(tzinfo=None)
+    for day in range(120, 151, 3):
+        seen = frame[frame["at"] < naive + day * DAY].copy()
+        seen.loc[seen["at"] >= naive + (day - 3) * DAY, "late"] = np.nan
+        seen.to_parquet(log, index=False)
+        watch.tick(day)
+    with read(sqlite_engine) as session:
+        rows = session.scalars(select(WindowRow).order_by(WindowRow.window_start)).all()
+    # Sixteen days a window: its last labels come when its beginning is long past.
+    assert len(rows) >= 6
+    assert {(row.rows, row.labels, row.settled) for row in rows[:-1]} == {(4000, 4000, True)}
 
 
 def test_a_loss_is_explained_from_the_table(sqlite_engine: Engine, tmp_path: Path) -> None:

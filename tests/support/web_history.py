@@ -211,15 +211,7 @@ def _register(session: Session, version: int, reference: Reference) -> None:
 
 def _store(session: Session, evaluated: EvaluatedWindow, tiles: dict[datetime, Profile]) -> None:
     stored = [
-        StoredProfile(
-            model="flights",
-            version=evaluated.version,
-            tile_start=start,
-            rows=tile.rows,
-            labels=tile.labels,
-            data=tile.to_bytes(),
-        )
-        for start, tile in tiles.items()
+        StoredProfile.of("flights", evaluated.version, start, tile) for start, tile in tiles.items()
     ]
     Profiles(session).replace("flights", list(tiles), stored, evaluated.evaluated_at)
     row = Windows(session).open("flights", evaluated.version, evaluated.window)
