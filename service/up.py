@@ -48,11 +48,19 @@ def run(
         stop.listen()
         if running.server is not None:
             say(f"watchkeeper is at {running.server.url} (Ctrl-C ends it)")
-            say(f"the administrator's token is in {service.settings.ui.token_file}")
+            say(where_the_token_is(service.settings.ui.token_file))
         else:
             say("watchkeeper is at work (Ctrl-C ends it)")
         stop.wait()
         say("stopping")
+
+
+def where_the_token_is(path: Path) -> str:
+    """Say where the administrator's token is, or how one is made."""
+    # Only `up` makes one by itself: of processes apart, each may have a disk of its own.
+    if path.is_file():
+        return f"the administrator's token is in {path}"
+    return "tokens are made by: watchkeeper token issue NAME --role admin"
 
 
 class StopSignal:
