@@ -1,46 +1,36 @@
 """The training process: runs the user's code and saves the model that it returns.
 
-The user's modules must win over ours of the same name (``reports``, ``serving``, …): while the
-user's code runs, our packages are out of the table of imported modules, and the project's folder
-is the first place that modules are looked for. What saves a model is imported when there is one.
+What saves a model is imported when there is one.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import json
-import resource
-import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from retrain.command import TrainingCommand, TrainingFunction, parse_command
 from retrain.outcome import SAVED, Outcome, write_outcome
-from watchkeeper.errors import TrainingError, WatchkeeperError
+from watchkeeper.confinement import confine
+from watchkeeper.errors import TrainingError, UsersCodeError
 from watchkeeper.training import CONTEXT_FILE, TrainingContext
+from watchkeeper.users_code import load_function, users_modules, where
 
-_OURS = ("alerts", "monitor", "reports", "retrain", "service", "serving")
 _PLAIN_MODEL = "model.skops"
 _LONGEST = 300
 #: Rows by which a saved model is proven.
 _SAMPLE = 5_000
-#: Address space that the libraries take besides what the training data need.
-_HEADROOM = 1 << 30
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main() -> int:
     """Run the training of the folder that is the first argument; 0 when a model was saved."""
     folder = Path(sys.argv[1])
     order = json.loads((folder / CONTEXT_FILE).read_text(encoding="utf-8"))
-    _limit(int(order["memory"]))
+    confine(int(order["memory"]))
     outcome = _run(folder, order)
     write_outcome(folder, outcome)
     return 0 if outcome.status == SAVED else 1
@@ -51,7 +41,7 @@ def _run(folder: Path, order: dict[str, Any]) -> Outcome:
     try:
         context = TrainingContext.load(folder)
         command = parse_command(order["command"])
-        with _users_modules(_search_path(command, home)):
+        with users_modules(_search_path(command, home)):
             estimator = _train(context, command, home, order["trusted"])
         return Outcome(status=SAVED, detail=_save(estimator, context, order["trusted"]))
     except TrainingError as exc:
@@ -63,7 +53,7 @@ def _run(folder: Path, order: dict[str, Any]) -> Outcome:
         return _left(exc)
     except Exception as exc:  # noqa: BLE001 - the user's code may raise anything; this is its border
         traceback.print_exc()
-        return Outcome(status="raised", detail=_where(exc, home))
+        return Outcome(status="raised", detail=where(exc, home))
 
 
 def _save(estimator: Any, context: TrainingContext, trusted: list[str]) -> str:
@@ -80,7 +70,7 @@ def _train(
     trusted: list[str],
 ) -> Any:
     if isinstance(command, TrainingFunction):
-        return _function(home / command.path, command.name)(context)
+        return _function(command, home)(context)
     place = context.artifact / _PLAIN_MODEL
     try:
         code = subprocess.run(command.arguments, cwd=home, check=False).returncode
@@ -98,19 +88,11 @@ def _train(
     return _opened(place, trusted)
 
 
-def _function(path: Path, name: str) -> Any:
-    if not path.is_file():
-        raise TrainingError("raised", f"{path.name}: no such file in {path.parent}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise TrainingError("raised", f"{path.name}: cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise TrainingError("raised", f"{path.name}: has no function {name!r}")
-    return function
+def _function(command: TrainingFunction, home: Path) -> Callable[..., Any]:
+    try:
+        return load_function(home / command.path, command.name)
+    except UsersCodeError as exc:
+        raise TrainingError("raised", str(exc)) from exc
 
 
 def _opened(path: Path, trusted: list[str]) -> Any:
@@ -130,24 +112,7 @@ def _opened(path: Path, trusted: list[str]) -> Any:
 
 def _search_path(command: TrainingFunction | TrainingCommand, home: Path) -> list[str]:
     script = home / command.path if isinstance(command, TrainingFunction) else home / "-"
-    return list(dict.fromkeys([str(script.parent), str(home)]))
-
-
-@contextmanager
-def _users_modules(places: list[str]) -> Iterator[None]:
-    ours, path = _taken_out(), list(sys.path)
-    sys.path[:0] = places
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        _taken_out()
-        sys.modules.update(ours)
-
-
-def _taken_out() -> dict[str, ModuleType]:
-    names = [name for name in sys.modules if name.partition(".")[0] in _OURS]
-    return {name: sys.modules.pop(name) for name in names}
+    return [str(script.parent), str(home)]
 
 
 def _left(exc: SystemExit) -> Outcome:
@@ -156,43 +121,3 @@ def _left(exc: SystemExit) -> Outcome:
             status="no_artifact", detail="the training code ended with status 0 without a model"
         )
     return Outcome(status="raised", detail=f"the training code left with {exc.code!r}"[:_LONGEST])
-
-
-def _where(exc: Exception, home: Path) -> str:
-    """Name the file and line of the user's code that an exception came from, in one line."""
-    what = " ".join(f"{type(exc).__name__}: {exc}".split())[:_LONGEST]
-    if isinstance(exc, WatchkeeperError):
-        what = str(exc)
-    place = ""
-    if isinstance(exc, SyntaxError) and exc.filename:
-        place = f"{_short(exc.filename, home)}:{exc.lineno}: "
-        what = f"SyntaxError: {exc.msg}"
-    else:
-        frames = traceback.extract_tb(exc.__traceback__)
-        theirs = [frame for frame in frames if _users(Path(frame.filename), home)]
-        if theirs:
-            place = f"{_short(theirs[-1].filename, home)}:{theirs[-1].lineno}: "
-    return f"{place}{what}"
-
-
-def _users(path: Path, home: Path) -> bool:
-    # An environment often lies inside the project's folder.
-    return path.is_relative_to(home) and not path.is_relative_to(sys.prefix)
-
-
-def _short(filename: str, home: Path) -> str:
-    path = Path(filename)
-    return str(path.relative_to(home)) if path.is_relative_to(home) else path.name
-
-
-def _limit(memory: int) -> None:
-    # RLIMIT_AS would count what libraries only reserve; RLIMIT_DATA counts what can be written.
-    # It is a backstop for one huge allocation: the parent measures what is really used.
-    limit = memory + _HEADROOM
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        # A killed worker takes its training along, and orphans stay in our family.
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -18,6 +18,7 @@ from retrain.log import BoundedLog
 from retrain.outcome import OUTCOME_FILE, SAVED, read_outcome
 from watchkeeper.errors import TrainingError
 from watchkeeper.training import ARTIFACT_FOLDER, RUN_VARIABLE
+from watchkeeper.users_code import environment
 
 LOG_FILE = "training.log"
 _SCRIPT = "watchkeeper-train"
@@ -26,17 +27,6 @@ _MEMORY_POLL = 0.1
 _CHUNK = 1 << 16
 _LAST_WORDS = 1.0
 _MIB = 1 << 20
-
-#: What the user's code may see of the worker's environment. A list of what is allowed, because a
-#: list of what is secret is never complete.
-ALLOWED = frozenset(
-    {"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL"}
-    | {"TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"}
-)
-ALLOWED_PREFIXES = ("CUDA_", "LC_", "MKL_", "NUMBA_", "OMP_", "OPENBLAS_")
-#: Threads that wait give their core away: beside a busy server the spinning that is OpenMP's
-#: default has been seen to make the fit of a boosted model twenty times as long.
-DEFAULTS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,21 +102,6 @@ def train(
     finally:
         _end(process, mark)
     return _artifact(folder, process.returncode)
-
-
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the user's code may see of an environment: no secret of the worker's.
-
-    Examples
-    --------
-    >>> environment({"PATH": "/bin", "WATCHKEEPER_SLACK_TOKEN": "secret", "OMP_NUM_THREADS": "1"})
-    {'OMP_WAIT_POLICY': 'PASSIVE', 'PATH': '/bin', 'OMP_NUM_THREADS': '1'}
-    """
-    return DEFAULTS | {
-        name: value
-        for name, value in environ.items()
-        if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
-    }
 
 
 class _Watch:

@@ -12,6 +12,7 @@
     ├── ConflictError           the state does not allow it now (also: somebody else was first)
     ├── CapacityError           a bounded store is full; try again later
     ├── ArtifactError           a model artifact is damaged, altered or not allowed
+    ├── UsersCodeError          a function of the user's is not there, or did not do what it should
     ├── TrainingError           the user's training code did not deliver a model
     ├── DatabaseError           the database cannot be used: absent, locked, or of another release
     ├── DeliveryError           a message could not be handed over
@@ -135,6 +136,10 @@ class CapacityError(WatchkeeperError):
 
 class ArtifactError(WatchkeeperError):
     """A model artifact is damaged, altered, or of a kind that is not allowed."""
+
+
+class UsersCodeError(WatchkeeperError):
+    """A function of the user's is not there, or has not done what was expected of it."""
 
 
 class TrainingError(WatchkeeperError):
