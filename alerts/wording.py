@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.model import Evaluability, Member, SeriesState
 from monitor.model import Family
+from watchkeeper.own_metrics import title_of
 
 _METRICS = {
     "roc_auc": "ROC AUC",
@@ -34,10 +35,10 @@ def metric_name(metric: str) -> str:
 
     Examples
     --------
-    >>> metric_name("roc_auc"), metric_name("log_loss")
-    ('ROC AUC', 'log loss')
+    >>> metric_name("roc_auc"), metric_name("log_loss"), metric_name("metrics.py:late_hours")
+    ('ROC AUC', 'log loss', 'late hours')
     """
-    return _METRICS.get(metric, metric.replace("_", " "))
+    return _METRICS.get(metric, title_of(metric).replace("_", " "))
 
 
 def number(value: float | None) -> str:

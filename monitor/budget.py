@@ -19,6 +19,7 @@ from monitor.detection.losses import Losses
 from monitor.detection.past import MINIMUM_UNITS, Past
 from monitor.detection.simulation import draw_paths, runs
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import title_of
 from watchkeeper.window import DAY
 
 Floats = NDArray[np.float64]
@@ -95,7 +96,7 @@ class Budget:
         return f"{known}; {self._found()}"
 
     def _found(self) -> str:
-        change = f"a change of {self.metric} by {self.harm:.3g}"
+        change = f"a change of {title_of(self.metric)} by {self.harm:.3g}"
         if self.delay_median is None:
             return f"{change} is found in no {self.per} (median)"
         later = f"{self.delay_90:.3g}" if self.delay_90 is not None else f"over a {self.per}"

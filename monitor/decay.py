@@ -10,7 +10,7 @@ from monitor.performance.outcomes import Outcomes
 from monitor.performance.table import metric_of, metrics_of
 from monitor.reference import Reference
 from monitor.subject import Subject
-from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import NONE, OwnMetrics, title_of
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer labels a window is not judged.
@@ -24,7 +24,7 @@ def check_performance(
     tolerance: Tolerance,
     *,
     mature: bool,
-    value: CostMatrix | None = None,
+    own: OwnMetrics = NONE,
 ) -> list[CheckResult]:
     """Measure every metric of the task, and judge the one that the tolerance is about.
 
@@ -38,21 +38,21 @@ def check_performance(
         Outcomes of the clusters of time that the window is made of.
     mature
         Whether the labels have had their delay to arrive.
-    value
-        What each outcome is worth; None where the owner has not said.
+    own
+        What the metrics of the owner's own are made from.
 
     Returns
     -------
     list of CheckResult
         The judged metric first.
     """
-    judged = measure(metric_of(tolerance.metric, value), blocks)
+    judged = measure(metric_of(tolerance.metric, own), blocks)
     others = [
         _report(subject, measure(metric, blocks), reference)
-        for metric in metrics_of(reference.bins.task, value)
+        for metric in metrics_of(reference.bins.task, own)
         if metric.name != tolerance.metric
     ]
-    level = reference.level(tolerance.metric, value)
+    level = reference.level(tolerance.metric, own)
     return [_judge(subject, judged, reference, tolerance, level=level, mature=mature), *others]
 
 
@@ -75,7 +75,7 @@ def _judge(
         side = "below" if higher else "above"
         place = f"{side} its limit" if effect >= 1 else "within its limit"
         reason = (
-            f"{found.metric} {found.value:.4f}{_interval(found)}, {place} {limit:.4f} "
+            f"{title_of(found.metric)} {found.value:.4f}{_interval(found)}, {place} {limit:.4f} "
             f"(reference {level:.4f})"
         )
     return CheckResult(
@@ -96,11 +96,11 @@ def _judge(
 def _unjudged(found: Performance, level: float | None, *, mature: bool) -> str | None:
     """Say why a window is not judged; None when it is."""
     if level is None:
-        return f"the reference has no {found.metric}"
+        return f"the reference has no {title_of(found.metric)}"
     if not mature:
         return f"{found.labels} labels so far; the others still have time to arrive"
     if found.value is None or found.labels < MINIMUM_LABELS:
-        return f"{found.labels} labels are too few to judge {found.metric}"
+        return f"{found.labels} labels are too few to judge {title_of(found.metric)}"
     return None
 
 
@@ -122,7 +122,7 @@ def _report(subject: Subject, found: Performance, reference: Reference) -> Check
         family=Family.PERFORMANCE,
         check="performance",
         status=status,
-        reason=f"{found.metric} {value}; it has no limit",
+        reason=f"{title_of(found.metric)} {value}; it has no limit",
     )
 
 

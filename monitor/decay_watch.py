@@ -21,6 +21,7 @@ from monitor.reference import Reference
 from monitor.row_windows import lasting
 from monitor.subject import Subject
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import title_of
 
 #: What the check measures.
 METRIC = "evidence"
@@ -79,7 +80,7 @@ class DecayWatch:
         fitted = row.last_window is not None or row.detector is not None
         if row.key != key or not fitted:
             past = Pasts(self.session).get(self.reference.id)
-            level = self.reference.level(settings.tolerance.metric, settings.value)
+            level = self.reference.level(settings.tolerance.metric, settings.own_metrics)
             detector = arm(history_of(past, settings), settings, level)
             row.key, row.state = key, State().to_dict()
             row.detector = None if detector is None else detector.to_dict()
@@ -138,7 +139,7 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
     models = settings.alarm_budget.models
     if known is not None and (known.key, known.models) == (key_of(settings), models):
         return known
-    level = reference.level(settings.tolerance.metric, settings.value)
+    level = reference.level(settings.tolerance.metric, settings.own_metrics)
     budget = back_test(pasts.get(reference.id), settings, level)
     if reference.id is not None:
         pasts.keep_budget(reference.id, budget)
@@ -174,13 +175,14 @@ def _generator(evaluated: EvaluatedWindow) -> np.random.Generator:
 
 def _reason(said: Said, detector: Detector, settings: ModelSettings) -> str:
     allowed = settings.alarm_budget.sentence
+    name = title_of(detector.metric)
     known = f"evidence {math.exp(min(said.value, 200.0)):.3g} of {detector.threshold:.3g}"
     if said.fresh:
-        return f"{detector.metric} is beyond its limit, and not by chance: {known}, {allowed}"
+        return f"{name} is beyond its limit, and not by chance: {known}, {allowed}"
     if said.alarmed:
         clear = settings.alerts.clear_windows
-        return f"{detector.metric} has not been within its limit for {clear} windows in a row"
-    return f"no decay of {detector.metric} beyond chance: {known}, {allowed}"
+        return f"{name} has not been within its limit for {clear} windows in a row"
+    return f"no decay of {name} beyond chance: {known}, {allowed}"
 
 
 def _unsaid(reason: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def evaluate_window(
             reference,
             settings.tolerance,
             mature=mature,
-            value=settings.value,
+            own=settings.own_metrics,
         )
         results += check_estimate(
             subject, profile, reference, settings.tolerance, estimates_before, mature=mature
@@ -93,7 +93,7 @@ def evaluate_window(
             settings.tolerance,
             zone=settings.windows.timezone,
             mature=mature,
-            value=settings.value,
+            own=settings.own_metrics,
         )
     rows = profile.rows if rows_of_all is None else rows_of_all
     results.append(check_volume(subject, rows, rows_before))

@@ -16,6 +16,7 @@ from monitor.profiles.connection import Connection, Source, connect
 from monitor.profiles.days import StoredDays
 from monitor.profiles.label_lookup import LabelLookup
 from monitor.profiles.marks import DirtyTile, DirtyTiles, hours_between
+from monitor.profiles.own_values import function_of
 from monitor.profiles.query import HOUR, Log, profile_tiles, tile_of, versions_in
 from monitor.profiles.repository import Change, Profiles, StoredProfile
 from monitor.reference import Reference
@@ -189,6 +190,7 @@ class Profiler:
                 tiles=tiles,
                 tile=tile,
                 now=self._now,
+                function=function_of(reference.bins, self._settings),
             )
             for start, profile in profiles.items():
                 yield StoredProfile.of(self._model, version, start, profile)

@@ -23,6 +23,7 @@ from monitor.period import cycles_of, note_on
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins, output_column, top_values
 from monitor.profiles.connection import connect
 from monitor.profiles.model import Profile
+from monitor.profiles.own_values import function_of
 from monitor.profiles.query import profile_rows
 from monitor.profiles.segments import Segment
 from monitor.row_windows import lasting
@@ -30,9 +31,10 @@ from monitor.samples import Sample, sample_of_table
 from monitor.season_habits import SeasonHabits, learn_seasons
 from monitor.segment_habits import SegmentHabits, learn_segments
 from monitor.usual import Usual, learn_usual
-from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.errors import InputError
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.schema import ColumnKind, FeatureSchema, Task
 from watchkeeper.window import Window, window_at
 
@@ -94,16 +96,16 @@ class Reference:
     kind: str = "fixed"
     id: int | None = None
 
-    def level(self, metric: str, value: CostMatrix | None = None) -> float | None:
+    def level(self, metric: str, own: OwnMetrics = NONE) -> float | None:
         """Return the metric on the reference; None when it is unknown.
 
         Parameters
         ----------
-        value
-            What the business value is made from: today's matrix, not the one of the fit.
+        own
+            What the owner's own are made from: today's cost matrix, not the one of the fit.
         """
-        if metric == BUSINESS_VALUE and value is not None and self.profile.labels:
-            return float(metric_of(metric, value).value(self.profile.outcomes))
+        if metric == BUSINESS_VALUE and own.value is not None and self.profile.labels:
+            return float(metric_of(metric, own).value(self.profile.outcomes))
         known = self.performance.get(metric)
         return None if known is None else known.value
 
@@ -186,7 +188,14 @@ def reference_of(
         for name in settings.segments
         if name in fitted and fitted[name].kind is ColumnKind.CATEGORICAL
     }
-    bins = ProfileBins(columns=fitted, task=schema.task, classes=schema.classes, segments=segments)
+    function = settings.own_metrics.function
+    bins = ProfileBins(
+        columns=fitted,
+        task=schema.task,
+        classes=schema.classes,
+        segments=segments,
+        function=None if function is None else function.metric,
+    )
     tiles = profile(bins)
     whole = Profile.merge(tiles.values(), bins.layout)
     span = max(tiles) + settings.windows.tile - min(tiles)
@@ -201,7 +210,7 @@ def reference_of(
     blocks = blocks_of(outcomes, settings.windows.timezone)
     performance = {
         metric.name: measure(metric, blocks)
-        for metric in metrics_of(schema.task, settings.value)
+        for metric in metrics_of(schema.task, settings.own_metrics)
         if whole.labels
     }
     # Windows of rows may be shorter than the tiles that a reference is learned from.
@@ -226,7 +235,7 @@ def reference_of(
             [profile for _, profile in windows],
             tiles,
             whole,
-            metric=metric_of(settings.tolerance.metric, settings.value),
+            metric=metric_of(settings.tolerance.metric, settings.own_metrics),
             zone=settings.windows.timezone,
         ),
         estimator=fit_estimator(
@@ -276,7 +285,8 @@ def profile_table(
 ) -> dict[datetime, Profile]:
     """Profile a table with the columns of the prediction log and ``y_true``, tile by tile."""
     with connect() as connection:
-        return profile_rows(connection, connection.arrow(rows), bins, settings.windows.tile)
+        source, function = connection.arrow(rows), function_of(bins, settings)
+        return profile_rows(connection, source, bins, settings.windows.tile, function)
 
 
 def rows_of(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from monitor.profiles.connection import Source, instant
 from monitor.profiles.days import StoredDays
 from monitor.profiles.marks import DirtyTiles
+from monitor.profiles.own_values import function_of
 from monitor.profiles.quality_query import OCCURRED
 from monitor.profiles.query import HOUR, MICROSECOND, Log, profile_tiles, versions_in
 from monitor.profiles.repository import Profiles, StoredProfile
@@ -154,6 +155,7 @@ class RowProfiler(Profiler):
                 tiles=[start for window in windows for start in parts_of(window)],
                 tile=MICROSECOND,
                 now=self._now,
+                function=function_of(reference.bins, self._settings),
             )
             for start, profile in profiles.items():
                 yield StoredProfile.of(self._model, version, start, profile)

@@ -28,7 +28,7 @@ from monitor.segment_habits import SegmentHabits
 from monitor.statistics.multiple_testing import holm
 from monitor.subject import Subject
 from monitor.usual import ColumnUsual
-from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import NONE, OwnMetrics, title_of
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer rows of a segment a window says nothing of its columns, and labels of its metric.
@@ -62,7 +62,7 @@ def check_segments(
     *,
     zone: ZoneInfo,
     mature: bool,
-    value: CostMatrix | None = None,
+    own: OwnMetrics = NONE,
 ) -> list[CheckResult]:
     """Check each declared segment by itself; nothing it finds is worse than a warning.
 
@@ -77,8 +77,8 @@ def check_segments(
         Of the window, with the profiles of their segments.
     mature
         Whether the labels have had their delay to arrive.
-    value
-        What the business value is made from.
+    own
+        What the metrics of the owner's own are made from.
     """
     slices = [
         _Slice(
@@ -98,7 +98,7 @@ def check_segments(
     if not slices:
         return []
     results: list[CheckResult] = []
-    metric = metric_of(tolerance.metric, value)
+    metric = metric_of(tolerance.metric, own)
     for each in slices:
         results += _performance(
             subject, each, tolerance, metric, zone=zone, mature=mature, segments=len(slices)
@@ -153,7 +153,8 @@ def _performance(
         family=Family.PERFORMANCE,
         check="performance",
         status=status if mature else CheckStatus.INSUFFICIENT_DATA,
-        reason=f"{tolerance.metric} {found.value:.4f} in {each.name}, reference {level.value:.4f}",
+        reason=f"{title_of(tolerance.metric)} {found.value:.4f} in {each.name}, "
+        f"reference {level.value:.4f}",
         effect=(found.value - level.value) / (limit - level.value) if mature else None,
     )
 

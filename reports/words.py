@@ -6,6 +6,7 @@ import math
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from watchkeeper.own_metrics import title_of
 from watchkeeper.window import DAY, Window
 
 #: Names of metrics and statistics as they are written in running text.
@@ -35,7 +36,7 @@ def metric_name(name: str | None) -> str:
     >>> metric_name("roc_auc"), metric_name("null_share")
     ('ROC AUC', 'null share')
     """
-    return "" if name is None else NAMES.get(name, plain(name))
+    return "" if name is None else NAMES.get(name, plain(title_of(name)))
 
 
 def plain(identifier: str | None) -> str:

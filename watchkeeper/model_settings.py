@@ -25,6 +25,7 @@ from watchkeeper.model_data import (
     Windows,
 )
 from watchkeeper.model_rules import AlarmBudget, Alerts, Retrain, Rollout
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.schema import ColumnKind, Task
 from watchkeeper.team_settings import Route
 from watchkeeper.tolerance import Tolerance
@@ -131,6 +132,11 @@ class ModelSettings(Section):
             yield ("label", "positive"), f"a {self.task} model has no positive class"
         yield from self._feature_problems()
 
+    @property
+    def own_metrics(self) -> OwnMetrics:
+        """What the metrics of the owner's own are made from."""
+        return OwnMetrics(value=self.value, function=self.tolerance.function)
+
     def origin_of(self, column: str | None) -> str | None:
         """Return the upstream source of a column, or None when none is named."""
         named = (name for name, columns in self.sources.items() if column in columns)
@@ -208,7 +214,20 @@ def load_model(path: Path, environ: Mapping[str, str] | None = None) -> ModelSet
     name = str(document.data.get("model", path.stem))
     prefix = f"{MODELS_VARIABLE}{re.sub('[^A-Z0-9]', '_', name.upper())}__"
     variables = os.environ if environ is None else environ
-    return validate(ModelSettings, overlay(ModelSettings, document, variables, prefix=prefix))
+    found = validate(ModelSettings, overlay(ModelSettings, document, variables, prefix=prefix))
+    return _with_function(found, document)
+
+
+def _with_function(settings: ModelSettings, document: Document) -> ModelSettings:
+    """Return settings that know where the function lies that their metric is named by."""
+    folder = (document.path or Path()).absolute().parent
+    tolerance = settings.tolerance.within(folder.parent if folder.name == MODELS_FOLDER else folder)
+    if tolerance.function is None:
+        return settings
+    problem = tolerance.function.problem()
+    if problem is not None:
+        raise document.error(problem, ("tolerance", "metric"))
+    return settings.model_copy(update={"tolerance": tolerance})
 
 
 def load_models(home: Path, environ: Mapping[str, str] | None = None) -> dict[str, ModelSettings]:

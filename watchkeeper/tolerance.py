@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.configuration import Section, nearest
 from watchkeeper.document import Place
+from watchkeeper.own_metrics import MetricFunction, is_function
 from watchkeeper.schema import Task
 
 
@@ -106,7 +108,10 @@ class Tolerance(Section):
     23.0
     """
 
-    metric: str = Field(description="The metric that decides; one that the task has.")
+    metric: str = Field(
+        description="The metric that decides; one that the task has, or `file.py:function`: the "
+        "mean of what a function of the project says of each labelled row."
+    )
     drop: AllowedChange | None = Field(
         default=None,
         description="Largest fall that is tolerated, for a metric where higher is better: "
@@ -118,10 +123,28 @@ class Tolerance(Section):
         "absolute (0.02) or a share of the reference value (15%).",
     )
 
+    _home: Path = PrivateAttr(default=Path())
+
     @property
     def better(self) -> Better:
-        """Which way the metric improves."""
+        """Which way the metric improves; of a function, away from what is tolerated."""
+        if is_function(self.metric):
+            return Better.HIGHER if self.drop is not None else Better.LOWER
         return METRICS[self.metric].better
+
+    @property
+    def function(self) -> MetricFunction | None:
+        """The function that computes the metric; None where it is one of ours."""
+        if not is_function(self.metric):
+            return None
+        higher = self.better is Better.HIGHER
+        return MetricFunction(metric=self.metric, home=self._home, higher_is_better=higher)
+
+    def within(self, home: Path) -> Self:
+        """Return the tolerance of a project in this folder."""
+        found = self.model_copy()
+        found._home = home.absolute()  # noqa: SLF001  a copy of its own
+        return found
 
     @property
     def change(self) -> Change:
@@ -138,10 +161,15 @@ class Tolerance(Section):
 
     def problems_for(self, task: Task) -> Iterator[tuple[Place, str]]:
         """Yield what is wrong with the metric or the direction for this task."""
+        if is_function(self.metric):
+            if (self.drop is None) == (self.rise is None):
+                yield (), "expected either `drop` (more is better) or `rise` (less is better)"
+            return
         names = [name for name, kind in METRICS.items() if task in kind.tasks]
         if self.metric not in names:
-            problem = f"no metric {self.metric!r} for a {task} model; {nearest(self.metric, names)}"
-            yield ("metric",), problem
+            own = "; one of your own is file.py:function" if ":" in self.metric else ""
+            known = nearest(self.metric, names)
+            yield ("metric",), f"no metric {self.metric!r} for a {task} model; {known}{own}"
             return
         right: Literal["drop", "rise"] = "drop" if self.better is Better.HIGHER else "rise"
         wrong: Literal["drop", "rise"] = "rise" if right == "drop" else "drop"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from monitor.detection.detector import Detector
 from monitor.detection.fitting import SHORTEST_RUN, History, fit_detector, learn_history
 from monitor.detection.past import Past
-from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.window import DAY
 
 
@@ -43,8 +44,10 @@ def key_of(settings: ModelSettings) -> str:
         windows.rows or windows.size,
         windows.timezone.key,
     )
-    value = _value_of(settings)
-    valued = () if value is None else value.values
+    own = _own_of(settings)
+    valued: tuple[float | str, ...] = () if own.value is None else own.value.values
+    if own.function is not None:
+        valued = (str(settings.tolerance.better),)
     return "|".join(str(part) for part in (*said, budget.pages, budget.per, *valued))
 
 
@@ -55,7 +58,7 @@ def history_of(past: Past, settings: ModelSettings) -> History:
         metric=settings.tolerance.metric,
         per_window=max(1, round(settings.windows.size / past.length)),
         per_day=max(1, round(DAY / past.length)),
-        value=_value_of(settings),
+        own=_own_of(settings),
     )
 
 
@@ -76,10 +79,13 @@ def arm(history: History, settings: ModelSettings, level: float | None) -> Detec
         tolerance=settings.tolerance,
         level=level,
         run=run_of(settings),
-        value=_value_of(settings),
+        own=_own_of(settings),
     )
 
 
-def _value_of(settings: ModelSettings) -> CostMatrix | None:
-    """Return the cost matrix where it decides; another metric is not fitted anew for it."""
-    return settings.value if settings.tolerance.metric == BUSINESS_VALUE else None
+def _own_of(settings: ModelSettings) -> OwnMetrics:
+    """Return what decides of the owner's own; another metric is not fitted anew for it."""
+    decides = settings.tolerance.metric == BUSINESS_VALUE
+    return OwnMetrics(
+        value=settings.value if decides else None, function=settings.tolerance.function
+    )

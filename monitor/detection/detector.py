@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.detection.losses import Losses, Surrogate, surrogate_of
 from monitor.performance.outcomes import Outcomes
-from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.schema import Task
 
 Floats = NDArray[np.float64]
@@ -50,8 +50,8 @@ class Detector:
         Evidence at which it alarms: the mean number of quiet windows between two alarms.
     windows
         Windows of the reference that it was fitted on, or the days of it where those are shorter.
-    value
-        What the business value is made from; None for other metrics.
+    own
+        What the metric is made from where it is one of the owner's own.
     """
 
     metric: str
@@ -64,12 +64,12 @@ class Detector:
     rows: float
     threshold: float
     windows: int
-    value: CostMatrix | None = None
+    own: OwnMetrics = NONE
 
     @property
     def surrogate(self) -> Surrogate:
         """How its metric is turned into losses."""
-        return surrogate_of(self.metric, self.task, self.value)
+        return surrogate_of(self.metric, self.task, self.own)
 
     @property
     def stakes(self) -> Floats:
@@ -139,23 +139,24 @@ class Detector:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the detector as plain JSON types."""
-        value = None if self.value is None else self.value.model_dump()
-        plain = {"task": str(self.task), "cap": _finite(self.cap), "value": value}
-        return asdict(self) | plain | {"dispersion": list(self.dispersion)}
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        del plain["own"]
+        typed = {"task": str(self.task), "cap": _finite(self.cap), **self.own.to_dict()}
+        return plain | typed | {"dispersion": list(self.dispersion)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Read what ``to_dict`` wrote."""
         cap = math.inf if data["cap"] is None else data["cap"]
-        # Detectors stored before there was a business value have none.
-        value = None if data.get("value") is None else CostMatrix(**data["value"])
+        known = {name: data[name] for name in data.keys() - {"value", "function"}}
         typed = {
             "task": Task(data["task"]),
             "cap": cap,
             "dispersion": tuple(data["dispersion"]),
-            "value": value,
+            # Detectors stored before there were such metrics have none.
+            "own": OwnMetrics.from_dict(data),
         }
-        return cls(**(data | typed))
+        return cls(**(known | typed))
 
 
 def _finite(value: float) -> float | None:

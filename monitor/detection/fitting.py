@@ -15,7 +15,7 @@ from monitor.detection.dispersion import dispersion
 from monitor.detection.losses import Losses, surrogate_of
 from monitor.detection.past import MINIMUM_UNITS
 from monitor.performance.outcomes import Outcomes
-from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.schema import Task
 from watchkeeper.tolerance import Tolerance
 
@@ -57,7 +57,7 @@ def learn_history(
     metric: str,
     per_window: int,
     per_day: int,
-    value: CostMatrix | None = None,
+    own: OwnMetrics = NONE,
 ) -> History:
     """Return the losses of a reference.
 
@@ -65,14 +65,14 @@ def learn_history(
     ----------
     units
         Per unit of time, in order, the outcomes of its tiles; those without labels are left out.
-    value
-        What the business value is made from.
+    own
+        What the metrics of the owner's own are made from.
     """
     labelled = [[tile for tile in tiles if int(tile.rows) > 0] for tiles in units]
     kept = [tiles for tiles in labelled if tiles]
     if not kept:
         return History(units=(), per_window=per_window, per_day=per_day, cap=math.inf)
-    surrogate = surrogate_of(metric, kept[0][0].task, value)
+    surrogate = surrogate_of(metric, kept[0][0].task, own)
     generator = np.random.default_rng(len(kept))
     cap = math.inf
     if surrogate.capped:
@@ -91,7 +91,7 @@ def fit_detector(
     tolerance: Tolerance,
     level: float,
     run: float,
-    value: CostMatrix | None = None,
+    own: OwnMetrics = NONE,
 ) -> Detector | None:
     """Return the detector for a tolerance; None when the reference has too few units.
 
@@ -104,13 +104,13 @@ def fit_detector(
         The metric on the reference.
     run
         Quiet windows that are to lie between two alarms, on average.
-    value
-        What the business value is made from.
+    own
+        What the metrics of the owner's own are made from.
     """
     units = history.units
     if len(units) < MINIMUM_UNITS:
         return None
-    surrogate = surrogate_of(metric, task, value)
+    surrogate = surrogate_of(metric, task, own)
     loss = np.array([(unit.count * unit.loss).sum() for unit in units])
     size = np.array([(unit.count * unit.size).sum() for unit in units])
     rows = np.array([unit.weight for unit in units])
@@ -134,7 +134,7 @@ def fit_detector(
         rows=float(rows.mean()) * history.per_window,
         threshold=run,
         windows=len(units),
-        value=value,
+        own=own,
     )
 
 

@@ -14,6 +14,7 @@ from monitor.performance.outcomes import Outcomes
 from monitor.performance.scores import midpoints
 from monitor.performance.table import METRICS
 from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.schema import Task
 
 Floats = NDArray[np.float64]
@@ -81,21 +82,25 @@ class Surrogate:
         return replace(found, loss=np.minimum(found.loss, cap)) if self.capped else found
 
 
-def surrogate_of(metric: str, task: Task, value: CostMatrix | None = None) -> Surrogate:
+def surrogate_of(metric: str, task: Task, own: OwnMetrics = NONE) -> Surrogate:
     """Return how a metric of a task is turned into losses.
 
     Parameters
     ----------
-    value
-        What the business value is made from.
+    own
+        What the metrics of the owner's own are made from.
 
     Examples
     --------
     >>> surrogate_of("accuracy", Task.MULTICLASS).to_loss(0.9).__round__(3)
     0.1
     """
-    if metric == BUSINESS_VALUE and value is not None:
-        return _of_matrix(value)
+    if metric == BUSINESS_VALUE and own.value is not None:
+        return _of_matrix(own.value)
+    if own.function is not None and own.function.metric == metric:
+        sign = -1.0 if own.function.higher_is_better else 1.0
+        of = _of_sums("own_value", "own_weight", sign)
+        return Surrogate(of=of, to_loss=_opposite if sign < 0 else _same, by_row=False)
     if metric in _SUMS:
         return Surrogate(of=_of_sums(*_SUMS[metric]), to_loss=_TO_LOSS[metric], by_row=False)
     if metric == "log_loss" and task is Task.MULTICLASS:
@@ -113,6 +118,10 @@ def _same(value: float) -> float:
 
 def _complement(value: float) -> float:
     return 1 - value
+
+
+def _opposite(value: float) -> float:
+    return -value
 
 
 def _square(value: float) -> float:
@@ -200,7 +209,9 @@ def _in_groups(tiles: Sequence[Outcomes], generator: np.random.Generator) -> Los
     return _counted(values, counts.astype(np.float64))
 
 
-def _of_sums(loss: str, size: str | None) -> Callable[[Sequence[Outcomes]], Losses]:
+def _of_sums(
+    loss: str, size: str | None, sign: float = 1.0
+) -> Callable[[Sequence[Outcomes]], Losses]:
     def of(tiles: Sequence[Outcomes]) -> Losses:
         stacked = Outcomes.stack(tiles)
         rows = stacked.rows.astype(np.float64)
@@ -213,7 +224,7 @@ def _of_sums(loss: str, size: str | None) -> Callable[[Sequence[Outcomes]], Loss
             )
         else:
             sizes = rows if size is None else stacked.sum_of(size)
-        return _tiles(stacked.sum_of(loss), sizes, rows)
+        return _tiles(sign * stacked.sum_of(loss), sizes, rows)
 
     return of
 

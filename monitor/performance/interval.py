@@ -118,12 +118,12 @@ def _half_width(metric: Metric, clusters: Outcomes, value: float) -> float:
 
 
 def _half_width_of_rows(mean: MeanOf, total: Outcomes, value: float) -> float:
-    rows = float(mean.rows_of(total))
-    if rows < 2:
+    size = float(mean.rows_of(total))
+    rows = size if mean.product is None else float(total.rows)
+    if rows < 2 or size <= 0:
         return math.nan
-    mean_square = float(total.sum_of(mean.squared)) / rows
-    variance = max(mean_square - value**2, 0.0) / (rows - 1)
-    return float(stdtrit(rows - 1, (1 + LEVEL) / 2)) * math.sqrt(variance)
+    spread = max(mean.spread_of(total, value), 0.0) * rows / (rows - 1)
+    return float(stdtrit(rows - 1, (1 + LEVEL) / 2)) * math.sqrt(spread) / size
 
 
 def _finite(value: float) -> float | None:

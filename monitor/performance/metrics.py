@@ -56,6 +56,11 @@ def business_value(outcomes: Outcomes, matrix: CostMatrix) -> Floats:
     return divide(outcomes.counts[..., :4] @ np.asarray(matrix.values), outcomes.rows)
 
 
+def weighted_mean(outcomes: Outcomes) -> Floats:
+    """Mean of what a function of the owner's says of each row, by the weights that it gives."""
+    return divide(outcomes.sum_of("own_value"), outcomes.sum_of("own_weight"))
+
+
 def log_loss(outcomes: Outcomes) -> Floats:
     """Mean of −ln of the probability given to the true class, clipped at machine epsilon."""
     return divide(outcomes.sum_of("log_loss"), outcomes.sum_of("scored"))

@@ -33,6 +33,16 @@ SUMS: dict[Task, tuple[str, ...]] = {
     ),
 }
 
+#: Sums of what a function of the owner's says of each row, after those of the task: a value and
+#: the weight that it has, their squares and their product.
+OWN_SUMS = (
+    "own_value",
+    "own_weight",
+    "own_value_squared",
+    "own_product",
+    "own_weight_squared",
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcomes:
@@ -51,7 +61,8 @@ class Outcomes:
         rows by true class, by predicted class, and rows where both agree, each over the classes
         and one more for values that are none of them. Regression: rows.
     sums
-        Shape ``(..., n_sums)``, in the order of ``SUMS``.
+        Shape ``(..., n_sums)``, in the order of ``SUMS``; where the owner has a function for a
+        metric, then ``OWN_SUMS``.
     classes
         Number of known classes; multi-class only.
     """
@@ -62,10 +73,10 @@ class Outcomes:
     classes: int = 0
 
     @classmethod
-    def empty(cls, task: Task, classes: int = 0) -> Self:
+    def empty(cls, task: Task, classes: int = 0, *, own: bool = False) -> Self:
         """Return the outcomes of no rows."""
         counts = np.zeros(n_counts(task, classes), dtype=np.int64)
-        return cls(task=task, counts=counts, sums=np.zeros(len(SUMS[task])), classes=classes)
+        return cls(task=task, counts=counts, sums=np.zeros(n_sums(task, own=own)), classes=classes)
 
     @classmethod
     def stack(cls, clusters: Sequence[Outcomes]) -> Self:
@@ -88,8 +99,11 @@ class Outcomes:
         return np.asarray(self.counts[..., 0])
 
     def sum_of(self, name: str) -> Floats:
-        """Return one of the sums by its name."""
-        return np.asarray(self.sums[..., SUMS[self.task].index(name)])
+        """Return one of the sums by its name; zeros for one that was not counted."""
+        place = (*SUMS[self.task], *OWN_SUMS).index(name)
+        if place >= self.sums.shape[-1]:
+            return np.zeros(self.sums.shape[:-1])
+        return np.asarray(self.sums[..., place])
 
     def by_class(self, part: int) -> Integers:
         """Return rows by class: of truth (0), of prediction (1), or where both agree (2)."""
@@ -121,3 +135,19 @@ def n_counts(task: Task, classes: int = 0) -> int:
     if task is Task.BINARY:
         return 4 + 2 * BINS
     return 3 * (classes + 1) if task is Task.MULTICLASS else 1
+
+
+def n_sums(task: Task, *, own: bool) -> int:
+    """Return how many sums the outcomes of a task hold.
+
+    Parameters
+    ----------
+    own
+        Whether the owner has a function for a metric.
+
+    Examples
+    --------
+    >>> n_sums(Task.BINARY, own=True)
+    10
+    """
+    return len(SUMS[task]) + (len(OWN_SUMS) if own else 0)

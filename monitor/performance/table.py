@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monitor.performance import metrics
 from monitor.performance.outcomes import Outcomes
 from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.own_metrics import NONE, MetricFunction, OwnMetrics
 from watchkeeper.schema import Task
 
 _BINARY = frozenset({Task.BINARY})
@@ -29,18 +30,31 @@ class MeanOf:
     loss, squared
         Sum of the loss, and of its square.
     rows
-        The sum that counts the rows; None for all labelled rows.
+        The sum that counts the rows, or weighs them; None for all labelled rows.
+    product, rows_squared
+        Sums of the product of loss and weight, and of the weight's square; None where rows are
+        counted.
     """
 
     loss: str
     squared: str
     rows: str | None = None
+    product: str | None = None
+    rows_squared: str | None = None
 
     def rows_of(self, outcomes: Outcomes) -> NDArray[np.float64]:
         """Return the number of rows that the mean is taken over."""
         if self.rows is None:
             return outcomes.rows.astype(np.float64)
         return outcomes.sum_of(self.rows)
+
+    def spread_of(self, outcomes: Outcomes, value: float) -> float:
+        """Return the sum of the squares of what the loss of each row is from its expectation."""
+        squared = float(outcomes.sum_of(self.squared))
+        if self.product is None or self.rows_squared is None:
+            return squared - value**2 * float(self.rows_of(outcomes))
+        product = float(outcomes.sum_of(self.product))
+        return squared - 2 * value * product + value**2 * float(outcomes.sum_of(self.rows_squared))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,13 +164,8 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def metrics_of(task: Task, value: CostMatrix | None = None) -> list[Metric]:
-    """Return the metrics that a task has, in the order of the table.
-
-    Parameters
-    ----------
-    value
-        What each outcome of a binary model is worth; None where its owner has not said.
+def metrics_of(task: Task, own: OwnMetrics = NONE) -> list[Metric]:
+    """Return the metrics that a task has, in the order of the table, then the owner's own.
 
     Examples
     --------
@@ -164,23 +173,51 @@ def metrics_of(task: Task, value: CostMatrix | None = None) -> list[Metric]:
     ['mae', 'rmse', 'mape', 'r2']
     """
     found = [metric for metric in METRICS.values() if task in metric.tasks]
-    return found if value is None else [*found, metric_of(BUSINESS_VALUE, value)]
+    if own.value is not None:
+        found.append(_of_matrix(own.value))
+    if own.function is not None:
+        found.append(_of_function(own.function))
+    return found
 
 
-def metric_of(name: str, value: CostMatrix | None = None) -> Metric:
-    """Return a metric by its name, the business value by its cost matrix.
+def metric_of(name: str, own: OwnMetrics = NONE) -> Metric:
+    """Return a metric by its name; what the owner's own are made from is in ``own``.
 
     Examples
     --------
-    >>> metric_of("business_value", CostMatrix(true_positive=20, false_negative=-100)).bounds
+    >>> matrix = CostMatrix(true_positive=20, false_negative=-100)
+    >>> metric_of("business_value", OwnMetrics(value=matrix)).bounds
     (-100.0, 20.0)
     """
-    if name != BUSINESS_VALUE or value is None:
-        return METRICS[name]
+    if name == BUSINESS_VALUE and own.value is not None:
+        return _of_matrix(own.value)
+    if own.function is not None and own.function.metric == name:
+        return _of_function(own.function)
+    return METRICS[name]
+
+
+def _of_matrix(value: CostMatrix) -> Metric:
     return Metric(
-        name=name,
+        name=BUSINESS_VALUE,
         bounds=(value.worst, value.best),
         tasks=_BINARY,
         higher_is_better=True,
         value=partial(metrics.business_value, matrix=value),
+    )
+
+
+def _of_function(function: MetricFunction) -> Metric:
+    return Metric(
+        name=function.metric,
+        bounds=(-math.inf, math.inf),
+        tasks=frozenset(Task),
+        higher_is_better=function.higher_is_better,
+        value=metrics.weighted_mean,
+        mean_of=MeanOf(
+            loss="own_value",
+            squared="own_value_squared",
+            rows="own_weight",
+            product="own_product",
+            rows_squared="own_weight_squared",
+        ),
     )

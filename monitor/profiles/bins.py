@@ -33,6 +33,8 @@ class ProfileBins:
         As in the signature.
     segments
         Values of categorical columns whose rows are also profiled by themselves, by column.
+    function
+        The metric of the owner's own that is summed, ``file.py:function``; None where none is.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class ProfileBins:
     task: Task
     classes: tuple[str, ...] = ()
     segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    function: str | None = None
 
     def __hash__(self) -> int:
         return hash(self.layout.edges_key)
@@ -62,6 +65,7 @@ class ProfileBins:
             task=self.task,
             classes=self.classes,
             edges_key=hashlib.sha256(json.dumps(self.to_dict()).encode()).hexdigest()[:16],
+            own=self.function is not None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class ProfileBins:
             "classes": list(self.classes),
             # Bins without segments keep the fingerprint that they had before there were any.
             **({"segments": named} if named else {}),
+            **({"function": self.function} if self.function else {}),
         }
 
     @classmethod
@@ -83,6 +88,7 @@ class ProfileBins:
             task=Task(data["task"]),
             classes=tuple(data["classes"]),
             segments={name: tuple(values) for name, values in data.get("segments", ())},
+            function=data.get("function"),
         )
 
 

@@ -67,6 +67,18 @@ class Connection:
         """Give a SELECT a name; the query that had it before loses it."""
         self._duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
 
+    def copy(self, name: str, sql: str) -> None:
+        """Keep the result of a SELECT under a name, in place of what had it before."""
+        self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+
+    def drop(self, name: str) -> None:
+        """Remove what ``copy`` has kept."""
+        self._duck.execute(f"DROP TABLE IF EXISTS {name}")
+
+    def batches(self, sql: str, rows: int) -> pa.RecordBatchReader:
+        """Return the result of a query bit by bit; until it is read, nothing else may be asked."""
+        return self._duck.sql(sql).to_arrow_reader(rows)
+
     def table(self, sql: str) -> pa.Table:
         """Return the result of a query."""
         return self._duck.sql(sql).to_arrow_table()

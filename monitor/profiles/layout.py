@@ -34,12 +34,15 @@ class Layout:
         Features, then the model's output.
     edges_key
         Fingerprint of the bin edges; profiles on different edges must never be merged.
+    own
+        Whether what a function of the owner's says of the rows is summed, too.
     """
 
     columns: tuple[ColumnLayout, ...]
     task: Task
     classes: tuple[str, ...]
     edges_key: str
+    own: bool = False
     _key: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -66,6 +69,8 @@ class Layout:
             "task": str(self.task),
             "classes": list(self.classes),
             "edges_key": self.edges_key,
+            # Layouts without it keep the fingerprint that they had before there was one.
+            **({"own": True} if self.own else {}),
         }
 
     @classmethod
@@ -79,4 +84,5 @@ class Layout:
             task=Task(data["task"]),
             classes=tuple(data["classes"]),
             edges_key=data["edges_key"],
+            own=data.get("own", False),
         )

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.performance.outcomes import SUMS, Outcomes, n_counts
+from monitor.performance.outcomes import Outcomes, n_counts, n_sums
 from monitor.profiles.layout import KEY_BYTES, SPECIAL, Layout
 from monitor.profiles.quality_counts import ColumnQuality, QualityCounts
 from monitor.profiles.score_cells import n_scores, pack, unpack
@@ -171,7 +171,7 @@ class Profile:
             duplicates=0,
             cells=np.zeros(layout.cells, dtype=np.int64),
             moments=moments,
-            outcomes=Outcomes.empty(layout.task, layout.known_classes),
+            outcomes=Outcomes.empty(layout.task, layout.known_classes, own=layout.own),
             scores=np.zeros(n_scores(layout.task, layout.known_classes), dtype=np.int64),
             quality=QualityCounts.empty(len(layout.columns)),
         )
@@ -290,7 +290,8 @@ class Profile:
         size = 2 + layout.cells + n_counts(layout.task, layout.known_classes)
         counts = np.frombuffer(body, dtype=width, count=size).astype(np.int64)
         moments = len(MOMENTS) * len(layout.columns)
-        start, n_floats = size * width.itemsize, moments + len(SUMS[layout.task])
+        start = size * width.itemsize
+        n_floats = moments + n_sums(layout.task, own=layout.own)
         floats = np.frombuffer(body, dtype="<f8", offset=start, count=n_floats)
         return cls(
             layout=layout,

@@ -9,13 +9,15 @@ import ibis
 import numpy as np
 
 from monitor.performance import scores
-from monitor.performance.outcomes import CLIP, SUMS, Outcomes
+from monitor.performance.outcomes import CLIP, OWN_SUMS, SUMS, Outcomes
 from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.functions import histogram_exact, value_counts
 from monitor.profiles.layout import Layout
 from watchkeeper.schema import Task
 
 TRUTH = "y_true"
+#: What a function of the owner's says of a row, and how much that weighs; null without a label.
+OWN_VALUE, OWN_WEIGHT = "own value", "own weight"
 
 
 def outcome_aggregates(rows: ibis.Table, layout: Layout) -> dict[str, Any]:
@@ -27,9 +29,12 @@ def outcome_aggregates(rows: ibis.Table, layout: Layout) -> dict[str, Any]:
         With ``y_true`` (null: no label), ``y_pred`` and, where the model gives them,
         ``y_pred_proba``.
     """
+    own = _own(rows) if layout.own and OWN_VALUE in rows.columns else {}
     if layout.task is Task.BINARY:
-        return _binary(rows)
-    return _multiclass(rows, layout) if layout.task is Task.MULTICLASS else _regression(rows)
+        return _binary(rows) | own
+    if layout.task is Task.MULTICLASS:
+        return _multiclass(rows, layout) | own
+    return _regression(rows) | own
 
 
 def read_outcomes(row: Mapping[str, Any], layout: Layout) -> Outcomes:
@@ -45,6 +50,8 @@ def read_outcomes(row: Mapping[str, Any], layout: Layout) -> Outcomes:
     else:
         counted = np.array([row["o_rows"]], dtype=np.int64)
     sums = [row[f"o_{name}"] or 0.0 for name in SUMS[layout.task]]
+    if layout.own:
+        sums += [row.get(f"o_{name}") or 0.0 for name in OWN_SUMS]
     return Outcomes(
         task=layout.task,
         counts=counted,
@@ -141,6 +148,12 @@ def _regression(rows: ibis.Table) -> dict[str, Any]:
         "o_label": truth.sum(where=known),
         "o_label_squared": (truth * truth).sum(where=known),
     }
+
+
+def _own(rows: ibis.Table) -> dict[str, Any]:
+    value, weight = rows[OWN_VALUE], rows[OWN_WEIGHT]
+    summed = (value, weight, value * value, value * weight, weight * weight)
+    return {f"o_{name}": each.sum() for name, each in zip(OWN_SUMS, summed, strict=True)}
 
 
 def _dense(found: Any, size: int) -> Any:

@@ -17,8 +17,10 @@ from monitor.profiles.counting import aggregates, read_profile
 from monitor.profiles.functions import epoch_us
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.own_values import valued
 from monitor.profiles.quality_query import OCCURRED
 from monitor.sql import identifier, select
+from watchkeeper.own_metrics import MetricFunction
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
@@ -68,6 +70,7 @@ def profile_tiles(
     tiles: Collection[datetime],
     tile: timedelta,
     now: datetime,
+    function: MetricFunction | None = None,
 ) -> dict[datetime, Profile]:
     """Profile the rows of one version in each of the tiles that has any.
 
@@ -81,6 +84,8 @@ def profile_tiles(
         Starts of tiles, aligned in UTC.
     tile
         Length of a tile; divides a day.
+    function
+        What of the owner's own is summed; None for nothing.
     """
     present = {name for name, _ in log.predictions.columns}
     wanted = tuple(
@@ -96,30 +101,53 @@ def profile_tiles(
         connection.view("labels", select(_LABEL_KEYS, log.labels.sql, known))
     numbers = pa.table({"tile": pa.array([(start - EPOCH) // tile for start in tiles], pa.int64())})
     connection.view("tiles", select(["tile"], connection.arrow(numbers).sql))
-    repeats = _repeats(connection)
+    kept = _Kept(
+        predictions=tuple(column for column in log.predictions.columns if column[0] in wanted),
+        labels=None if log.labels is None else log.labels.columns,
+        tile=tile,
+        repeats=_repeats(connection),
+    )
+    if function is not None:
+        return _profile_kept(connection, kept, bins, function)
 
-    def query(segment: str | None) -> str:
-        return _compiled(
-            bins,
-            tuple(column for column in log.predictions.columns if column[0] in wanted),
-            None if log.labels is None else log.labels.columns,
-            tile,
-            repeats=repeats,
-            segment=segment,
-        )
+    def found(segment: str | None) -> list[dict[str, Any]]:
+        return connection.rows(_compiled(bins, kept, segment))
 
-    return read_tiles(lambda segment: connection.rows(query(segment)), bins, tile)
+    return read_tiles(found, bins, tile)
+
+
+def _profile_kept(
+    connection: Connection, kept: _Kept, bins: ProfileBins, function: MetricFunction
+) -> dict[datetime, Profile]:
+    """Profile rows that the function must see first, one by one."""
+    rows, later = _compiled_kept(kept)
+    found = profile_rows(connection, rows, bins, kept.tile, function)
+    for row in connection.rows(later) if later else ():
+        start = EPOCH + row["tile"] * kept.tile
+        found[start] = replace(found[start], duplicates=row["duplicates"])
+    return found
 
 
 def profile_rows(
-    connection: Connection, rows: Source, bins: ProfileBins, tile: timedelta
+    connection: Connection,
+    rows: Source,
+    bins: ProfileBins,
+    tile: timedelta,
+    function: MetricFunction | None = None,
 ) -> dict[datetime, Profile]:
-    """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``."""
+    """Profile a table that already has ``timestamp``, the columns of ``bins`` and ``y_true``.
 
-    def found(segment: str | None) -> list[dict[str, Any]]:
-        return connection.rows(_compiled_rows(bins, rows, tile, segment))
+    Parameters
+    ----------
+    function
+        What of the owner's own is summed; None for nothing.
+    """
+    with valued(connection, rows, function, bins) as source:
 
-    return read_tiles(found, bins, tile)
+        def found(segment: str | None) -> list[dict[str, Any]]:
+            return connection.rows(_compiled_rows(bins, source, tile, segment))
+
+        return read_tiles(found, bins, tile)
 
 
 def read_tiles(
@@ -185,35 +213,65 @@ def _compiled_rows(bins: ProfileBins, rows: Source, tile: timedelta, segment: st
     return _sql(_grouped(table, bins, segment))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kept:
+    """What a query over the views ``predictions``, ``labels`` and ``tiles`` looks like.
+
+    Parameters
+    ----------
+    predictions, labels
+        Their columns.
+    repeats
+        Whether any prediction is there twice.
+    """
+
+    predictions: tuple[tuple[str, pa.DataType], ...]
+    labels: tuple[tuple[str, pa.DataType], ...] | None
+    tile: timedelta
+    repeats: bool
+
+
 @lru_cache(maxsize=_COMPILED)
-def _compiled(
-    bins: ProfileBins,
-    predictions: tuple[tuple[str, pa.DataType], ...],
-    labels: tuple[tuple[str, pa.DataType], ...] | None,
-    tile: timedelta,
-    *,
-    repeats: bool,
-    segment: str | None,
-) -> str:
-    """Return the query over the views ``predictions``, ``labels`` and ``tiles``.
+def _compiled(bins: ProfileBins, kept: _Kept, segment: str | None) -> str:
+    """Return the query that profiles what is kept.
 
     Making it takes longer than running it over an hour's rows, and it is the same every time.
     """
-    rows = ibis.table(ibis.Schema.from_pyarrow(pa.schema(list(predictions))), name="predictions")
+    labelled, later = _labelled(kept)
+    result = _grouped(labelled, bins, segment)
+    if later is not None:
+        result = result.left_join(later, "tile").drop("tile_right")
+    return _sql(result)
+
+
+@lru_cache(maxsize=_COMPILED)
+def _compiled_kept(kept: _Kept) -> tuple[Source, str | None]:
+    """Return the rows that are kept, with their labels, and a query for what is left out."""
+    labelled, later = _labelled(kept)
+    labelled = labelled.drop("tile")
+    schema = labelled.schema().to_pyarrow()
+    rows = Source(
+        sql=f"({_sql(labelled)})", columns=tuple((field.name, field.type) for field in schema)
+    )
+    return rows, None if later is None else _sql(later)
+
+
+def _labelled(kept: _Kept) -> tuple[ibis.Table, ibis.Table | None]:
+    """Return the rows that count, with their tile and label, and how many others tiles hold."""
+    named = ibis.Schema.from_pyarrow(pa.schema(list(kept.predictions)))
+    rows = ibis.table(named, name="predictions")
     wanted = ibis.table({"tile": "int64"}, name="tiles")
-    if repeats:
+    if kept.repeats:
         rank = ibis.row_number().over(
             group_by=["prediction_id", "day"], order_by=["predicted_at", "sequence", "writer"]
         )
         rows = rows.mutate(rank=rank)
-    rows = rows.mutate(tile=_tile_number(rows.timestamp, tile)).semi_join(wanted, "tile")
-    kept = rows.filter(rows["rank"] == 0).drop("rank") if repeats else rows
-    labelled = _with_labels(kept, labels)
-    result = _grouped(labelled, bins, segment)
-    if repeats:
-        later = rows.filter(rows["rank"] > 0).group_by("tile").aggregate(duplicates=ibis._.count())
-        result = result.left_join(later, "tile").drop("tile_right")
-    return _sql(result)
+    rows = rows.mutate(tile=_tile_number(rows.timestamp, kept.tile)).semi_join(wanted, "tile")
+    if not kept.repeats:
+        return _with_labels(rows, kept.labels), None
+    first = rows.filter(rows["rank"] == 0).drop("rank")
+    later = rows.filter(rows["rank"] > 0).group_by("tile").aggregate(duplicates=ibis._.count())
+    return _with_labels(first, kept.labels), later
 
 
 def _sql(query: ibis.Table) -> str:

@@ -14,6 +14,7 @@ from monitor.profiles.bins import ProfileBins
 from monitor.profiles.connection import Connection, Source, instant
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
+from monitor.profiles.own_values import function_of
 from monitor.profiles.quality_query import OCCURRED
 from monitor.profiles.query import EPOCH, profile_rows
 from monitor.reference import Reference, reference_of
@@ -147,7 +148,9 @@ class TableRows:
         columns.append(f"CASE WHEN {known} THEN {LABEL} END AS {TRUTH}")
         try:
             connection.view(_VIEW, select(columns, joined))
-            return profile_rows(connection, Source(sql=_VIEW, columns=types), bins, tile)
+            source = Source(sql=_VIEW, columns=types)
+            function = function_of(bins, self.settings)
+            return profile_rows(connection, source, bins, tile, function)
         except duckdb.Error as exc:
             raise read_error(self.table.name, exc) from exc
         finally:

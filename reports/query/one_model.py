@@ -115,7 +115,9 @@ def _timeline(
     if settings is None:
         return None
     metric = settings.tolerance.metric
-    points = performance.timeline(session, name, metric, start=start, end=end, value=settings.value)
+    points = performance.timeline(
+        session, name, metric, start=start, end=end, own=settings.own_metrics
+    )
     if not points:
         return None
     first, last = points[0].window.start, points[-1].window.end

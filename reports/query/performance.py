@@ -36,8 +36,9 @@ from reports.model import (
     WindowRow as ShownWindow,
 )
 from retrain.rows import QuarantinedWindowRow
-from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.database import UtcDateTime
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.window import Window
 
 TREND = 60
@@ -106,17 +107,17 @@ def timeline(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
-    value: CostMatrix | None = None,
+    own: OwnMetrics = NONE,
 ) -> tuple[TimelinePoint, ...]:
     """Return the newest windows in ``[start, end)``, oldest first, with limit and reference.
 
     Parameters
     ----------
-    value
-        What the business value is made from.
+    own
+        What the metrics of the owner's own are made from.
     """
     rows = session.execute(_points(model, metric, limit=TIMELINE, start=start, end=end)).all()
-    levels = _levels(session, model, metric, {row.version for row in rows}, value)
+    levels = _levels(session, model, metric, {row.version for row in rows}, own)
     return tuple(
         _to_point(row, reference=levels.get(row.version))
         for row in sorted(rows, key=lambda row: (row.window_start, row.version))
@@ -285,11 +286,11 @@ def _levels(
     model: str,
     metric: str,
     versions: Collection[int],
-    value: CostMatrix | None,
+    own: OwnMetrics,
 ) -> dict[int, float | None]:
     if metric == BUSINESS_VALUE:
         found = {version: References(session).find(model, version) for version in versions}
-        return {number: each.level(metric, value) for number, each in found.items() if each}
+        return {number: each.level(metric, own) for number, each in found.items() if each}
     rows = session.execute(
         select(ReferenceRow.version, ReferenceRow.performance).where(
             ReferenceRow.model == model, ReferenceRow.version.in_(versions)

@@ -213,6 +213,6 @@ def _reference_of(subject: _Subject) -> BacktestReference:
         end=reference.end,
         rows=reference.profile.rows,
         labels=reference.profile.labels,
-        level=reference.level(subject.settings.tolerance.metric, subject.settings.value),
+        level=reference.level(subject.settings.tolerance.metric, subject.settings.own_metrics),
         note=reference.note,
     )

@@ -22,6 +22,7 @@ from alerts.routing import Routing, routing_of
 from alerts.rows import IncidentRow
 from monitor.model import EvaluatedWindow
 from monitor.profiles.connection import connect
+from monitor.profiles.own_values import function_of
 from monitor.profiles.query import Log, profile_tiles
 from monitor.profiles.repository import Profiles, StoredProfile
 from monitor.reference import Reference
@@ -168,6 +169,7 @@ class _Copy:
                 found = profile_tiles(
                     connection, log, reference.bins, version=self.version,
                     tiles=list(_tiles(window, tile)), tile=tile, now=now,
+                    function=function_of(reference.bins, self.settings),
                 )  # fmt: skip
                 for start, profile in found.items():
                     yield StoredProfile.of(model, self.version, start, profile)

@@ -24,6 +24,7 @@ from monitor.performance.table import METRICS, metric_of
 from monitor.reference import Reference, fit_reference, profile_frame
 from watchkeeper.business_value import CostMatrix
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.window import Window
 
 from .conftest import SETTINGS, START, arguments, flights
@@ -98,9 +99,11 @@ def test_without_a_matrix_there_is_no_business_value(reference: Reference) -> No
 
 def test_another_matrix_values_the_reference_anew(valued: Reference) -> None:
     doubled = CostMatrix(true_positive=40, false_positive=-10, false_negative=-200)
-    level = valued.level("business_value", MATRIX)
+    level = valued.level("business_value", OwnMetrics(value=MATRIX))
     assert level == pytest.approx(valued.performance["business_value"].value)
-    assert valued.level("business_value", doubled) == pytest.approx(2 * (level or 0.0))
+    assert valued.level("business_value", OwnMetrics(value=doubled)) == pytest.approx(
+        2 * (level or 0.0)
+    )
     assert key_of(settings_of(doubled)) != key_of(VALUED)
     # What else is watched need not start anew because outcomes have got a value.
     assert key_of(SETTINGS) == key_of(SETTINGS.model_copy(update={"value": MATRIX}))
@@ -147,9 +150,9 @@ def test_the_detector_bets_on_the_shortfall_and_survives_being_stored() -> None:
 
 
 def test_a_detector_stored_before_there_was_a_value_is_read() -> None:
-    detector = dataclasses.replace(armed([40] * 30), metric="accuracy", value=None)
+    detector = dataclasses.replace(armed([40] * 30), metric="accuracy", own=NONE)
     stored = detector.to_dict()
-    del stored["value"]
+    del stored["value"], stored["function"]
     assert Detector.from_dict(stored) == detector
 
 
@@ -170,7 +173,7 @@ def test_where_only_errors_cost_it_is_the_accuracy_in_another_unit() -> None:
     ]
     errors = CostMatrix(false_positive=-7, false_negative=-7)
     value, accuracy = (
-        measure(metric_of("business_value", errors), tiles),
+        measure(metric_of("business_value", OwnMetrics(value=errors)), tiles),
         measure(METRICS["accuracy"], tiles),
     )
     for name in ("value", "lower", "upper"):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from monitor.performance.table import METRICS as COMPUTED
 from monitor.performance.table import metric_of
 from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.schema import Task
 from watchkeeper.tolerance import METRICS, Better, Tolerance
 
@@ -45,7 +46,10 @@ def test_the_metric_must_fit_the_task() -> None:
 def test_the_configuration_knows_every_metric_that_is_computed() -> None:
     known = {name: (kind.tasks, kind.better is Better.HIGHER) for name, kind in METRICS.items()}
 
-    computed = [*COMPUTED.values(), metric_of(BUSINESS_VALUE, CostMatrix(false_negative=-1))]
+    computed = [
+        *COMPUTED.values(),
+        metric_of(BUSINESS_VALUE, OwnMetrics(value=CostMatrix(false_negative=-1))),
+    ]
     assert known == {metric.name: (metric.tasks, metric.higher_is_better) for metric in computed}
 
 

@@ -15,11 +15,12 @@ from monitor.performance.scores import BINS, bin_of
 from monitor.performance.table import METRICS, metric_of
 from watchkeeper import tolerance
 from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.schema import Task
 
 CASES = [(name, task) for name, kind in tolerance.METRICS.items() for task in sorted(kind.tasks)]
 
-MATRIX = CostMatrix(true_positive=20, false_positive=-5, false_negative=-100)
+OWN = OwnMetrics(value=CostMatrix(true_positive=20, false_positive=-5, false_negative=-100))
 
 
 def tiles_of(task: Task, tiles: int = 24, rows: int = 60) -> list[Outcomes]:
@@ -43,15 +44,15 @@ def tiles_of(task: Task, tiles: int = 24, rows: int = 60) -> list[Outcomes]:
 
 
 def losses_of(metric: str, tiles: Sequence[Outcomes], seed: int = 0) -> Losses:
-    surrogate = surrogate_of(metric, tiles[0].task, MATRIX)
+    surrogate = surrogate_of(metric, tiles[0].task, OWN)
     return surrogate.losses(tiles, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(("metric", "task"), CASES)
 def test_the_losses_of_a_window_have_the_metric_as_their_mean(metric: str, task: Task) -> None:
     tiles = tiles_of(task)
-    value = float(metric_of(metric, MATRIX).value(Outcomes.stack(tiles).total()))
-    expected = surrogate_of(metric, task, MATRIX).to_loss(value)
+    value = float(metric_of(metric, OWN).value(Outcomes.stack(tiles).total()))
+    expected = surrogate_of(metric, task, OWN).to_loss(value)
     # Pairs are drawn, and jackknife pseudo-values take off a bias that is small here.
     rough = metric == "roc_auc" or (metric, task) == ("f1", Task.MULTICLASS)
     found = losses_of(metric, tiles).level
@@ -60,8 +61,8 @@ def test_the_losses_of_a_window_have_the_metric_as_their_mean(metric: str, task:
 
 @pytest.mark.parametrize(("metric", "task"), CASES)
 def test_more_loss_is_more_harm(metric: str, task: Task) -> None:
-    to_loss = surrogate_of(metric, task, MATRIX).to_loss
-    better = metric_of(metric, MATRIX).higher_is_better
+    to_loss = surrogate_of(metric, task, OWN).to_loss
+    better = metric_of(metric, OWN).higher_is_better
     assert (to_loss(0.8) < to_loss(0.7)) is better
 
 
@@ -94,7 +95,7 @@ def test_the_loss_of_a_row_is_capped_where_it_has_no_bound() -> None:
 
 def test_a_business_value_is_bounded_by_what_its_outcomes_are_worth() -> None:
     tile = from_rows.binary([0, 0, 1, 1], [0, 1, 0, 1])
-    losses = surrogate_of("business_value", Task.BINARY, MATRIX).losses(
+    losses = surrogate_of("business_value", Task.BINARY, OWN).losses(
         [tile], np.random.default_rng(0)
     )
     assert losses.loss == pytest.approx([20 / 120, 25 / 120, 1.0, 0.0])

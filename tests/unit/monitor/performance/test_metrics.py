@@ -18,6 +18,7 @@ from monitor.performance.scores import BINS, bin_of, edges
 from monitor.performance.table import METRICS, metric_of
 from watchkeeper import tolerance
 from watchkeeper.business_value import CostMatrix
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.schema import Task
 
 CLASSES = ("drizzle", "rain", "sun")
@@ -152,6 +153,6 @@ def test_every_score_lies_in_its_bin(score: float) -> None:
 
 def test_metrics_agree_with_those_that_configuration_knows() -> None:
     for name, kind in tolerance.METRICS.items():
-        metric = metric_of(name, CostMatrix(false_negative=-100))
+        metric = metric_of(name, OwnMetrics(value=CostMatrix(false_negative=-100)))
         assert metric.tasks == kind.tasks
         assert metric.higher_is_better == (kind.better is tolerance.Better.HIGHER)
