@@ -157,6 +157,35 @@ def shortfalls(y_true: Array, y_pred: Array, matrix: CostMatrix) -> Array:
     return np.asarray(matrix.best - np.asarray(matrix.values)[outcome])
 
 
+def linearised(value: Array, weight: Array) -> tuple[float, Array]:
+    """Return ``sum(value) / sum(weight)``, and a number per row with this mean.
+
+    The numbers vary as the ratio does when rows are drawn anew (its linearisation, the delta
+    method), so that two models' ratios are compared as two means are.
+
+    Parameters
+    ----------
+    value, weight
+        Shape ``(n,)``; both NaN for rows that have none.
+
+    Returns
+    -------
+    tuple of float and numpy.ndarray
+        NaN where no row has any weight.
+
+    Examples
+    --------
+    >>> linearised(np.array([1.0, 5.0]), np.array([1.0, 1.0]))
+    (3.0, array([1., 5.]))
+    >>> linearised(np.array([1.0, 5.0, np.nan]), np.array([1.0, 2.0, np.nan]))
+    (2.0, array([1., 3., 2.]))
+    """
+    value, weight = np.nan_to_num(value), np.nan_to_num(weight)
+    total = float(weight.sum())
+    ratio = float(value.sum()) / total if total > 0 else math.nan
+    return ratio, ratio + (value - ratio * weight) * (len(value) / total if total > 0 else math.nan)
+
+
 def _brier(truth: Array, proba: Array) -> Array:
     losses: Array
     if proba.ndim == 1:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
+from monitor.own_metric.model import VALUE, WEIGHT
+from monitor.own_metric.process import row_values
 from monitor.performance import from_rows
 from monitor.performance.outcomes import Outcomes
 from monitor.performance.table import metric_of
+from monitor.profiles.own_values import BATCH
 from retrain.dataset import Dataset
 from retrain.evaluation import (
     SHORTFALL,
@@ -16,13 +20,16 @@ from retrain.evaluation import (
     Evaluation,
     compare,
     guard,
+    linearised,
     loss_name,
     row_losses,
     shortfalls,
 )
 from serving.artifact import LoadedModel, Prediction
 from watchkeeper.business_value import CostMatrix
+from watchkeeper.errors import UsersCodeError
 from watchkeeper.model_settings import ModelSettings
+from watchkeeper.own_metrics import MetricFunction, title_of
 from watchkeeper.schema import FeatureSchema, Task
 from watchkeeper.tolerance import Better
 
@@ -46,8 +53,17 @@ class Scored:
 
 
 def score(model: LoadedModel, rows: Dataset, settings: ModelSettings) -> Scored:
-    """Let a model predict rows and hold it to their labels."""
+    """Let a model predict rows and hold it to their labels.
+
+    Raises
+    ------
+    UsersCodeError
+        The function that the tolerance names does not do what it should.
+    """
     prediction = model.predict(rows.features)
+    function = settings.tolerance.function
+    if function is not None:
+        return _by_function(function, prediction, rows)
     truth = rows.label.to_numpy()
     name = loss_name(
         settings.task,
@@ -70,10 +86,31 @@ def evaluate(
     days = rows.days(settings.windows.timezone).to_numpy()
     return guard(
         compare(old.losses, new.losses, days, metric=old.loss),
-        metric=settings.tolerance.metric,
+        metric=title_of(settings.tolerance.metric),
         champion=old.metric,
         challenger=new.metric,
         higher=settings.tolerance.better is Better.HIGHER,
+    )
+
+
+def _by_function(function: MetricFunction, said: Prediction, rows: Dataset) -> Scored:
+    """Hold a model to what the owner's function says of its predictions."""
+    answers = {"y_pred": said.y_pred, "y_true": rows.label.to_numpy()}
+    if said.y_pred_proba is not None and said.y_pred_proba.ndim == 1:
+        answers["y_pred_proba"] = said.y_pred_proba
+    frame = rows.features.assign(timestamp=rows.timestamps, **answers)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    given = row_values(function, table.schema, table.to_batches(max_chunksize=BATCH))
+    value, weight = (given[name].to_numpy() for name in (VALUE, WEIGHT))
+    metric, losses = linearised(value, weight)
+    if not np.isfinite(metric):
+        raise UsersCodeError(f"{function.metric}: gives no weight to any of {len(rows):,} rows")
+    title, higher = title_of(function.metric), function.higher_is_better
+    return Scored(
+        prediction=said,
+        loss=f"negative {title}" if higher else title,
+        losses=-losses if higher else losses,
+        metric=metric,
     )
 
 
@@ -96,7 +133,7 @@ def _losses(
 def _metric(
     truth: Array, said: Prediction, schema: FeatureSchema, settings: ModelSettings
 ) -> float:
-    metric = metric_of(settings.tolerance.metric, settings.value)
+    metric = metric_of(settings.tolerance.metric, settings.own_metrics)
     return float(np.ravel(metric.value(_outcomes(truth, said, schema)))[0])
 
 

@@ -35,6 +35,7 @@ from watchkeeper.database import read, write
 from watchkeeper.lake import Lake
 from watchkeeper.registry.artifacts import Artifacts
 from watchkeeper.registry.repository import Deployments, ModelVersions
+from watchkeeper.tolerance import Change, Tolerance
 from watchkeeper.window import Window
 
 
@@ -194,3 +195,41 @@ def test_a_deployment_in_between_is_not_overwritten(world: World, deployed: Engi
     assert outcome.run.state is RunState.REFUSED
     assert "changed in the meantime" in outcome.text
     assert serving(deployed) == 2
+
+
+def test_the_owners_function_judges_both_models(world: World, deployed_sqlite: Engine) -> None:
+    (world.home / "metrics.py").write_text(
+        "def hits(rows):\n"
+        "    said = rows.y_pred_proba >= 0.5\n"
+        "    return (said == rows.y_true) * 1.0, (rows.carrier == 'AA') * 1.0\n"
+    )
+    model = settings()
+    held = Tolerance(metric="metrics.py:hits", drop=Change.parse("5%")).within(world.home)
+    model = model.model_copy(update={"tolerance": held})
+    queue(deployed_sqlite, model)
+    outcome = run(world, deployed_sqlite, model)
+
+    assert outcome is not None
+    assert outcome.promoted, outcome.text
+    found = outcome.run.evaluation
+    assert found is not None
+    assert found["metric"] == "negative hits"
+    # The concept has turned round: what one model hits, the other misses.
+    assert found["challenger"] < -1.5
+    assert found["champion"] > -0.5
+    assert "negative hits" in outcome.text
+
+
+def test_a_function_that_fails_ends_the_run_in_one_line(
+    world: World, deployed_sqlite: Engine
+) -> None:
+    (world.home / "metrics.py").write_text("def hits(rows):\n    return rows.height\n")
+    held = Tolerance(metric="metrics.py:hits", drop=Change.parse("5%")).within(world.home)
+    model = settings().model_copy(update={"tolerance": held})
+    queue(deployed_sqlite, model)
+    outcome = run(world, deployed_sqlite, model)
+
+    assert outcome is not None
+    assert outcome.run.state is RunState.FAILED
+    assert "metrics.py:hits: metrics.py:2: AttributeError: " in outcome.text
+    assert serving(deployed_sqlite) == 1
