@@ -180,3 +180,42 @@ def rounded(value: Any) -> Any:
 def leftovers() -> set[str]:
     folder = Path(tempfile.gettempdir())
     return {path.name for path in folder.glob("watchkeeper-backtest-*")}
+
+
+COST = """\
+import numpy as np
+
+
+def cost(rows):
+    missed = (rows["y_true"] == 1) & (rows["y_pred_proba"] < 0.3)
+    return np.where(missed, rows["distance_miles"], 0.0)
+"""
+
+
+def test_a_function_of_the_owner_decides_and_its_fault_is_one_line(
+    place: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metrics.py").write_text(COST)
+    tolerance = "tolerance: {metric: 'metrics.py:cost', rise: 25%}"
+    own = MINIMUM.replace("tolerance: {metric: roc_auc, drop: 0.1}", tolerance)
+    (tmp_path / "flights.yaml").write_text(own)
+    (tmp_path / "broken.parquet").symlink_to(place / "broken.parquet")
+    code, result = back_tested(tmp_path, "broken.parquet", "--fail-on", "page")
+
+    log = pd.read_parquet(tmp_path / "broken.parquet")
+    past = log[(log.timestamp < result["reference"]["end"]) & log.late.notna()]
+    missed = (past.late == 1) & (past.y_pred_proba < 0.3)
+    assert result["reference"]["level"] == pytest.approx(
+        past.distance_miles.where(missed, 0.0).mean()
+    )
+    assert code == 2
+    assert "a change of cost by " in " ".join(capfd.readouterr().out.split())
+
+    (tmp_path / "metrics.py").write_text("def cost(rows):\n    return rows.distance_km\n")
+    config, data = str(tmp_path / "flights.yaml"), str(tmp_path / "broken.parquet")
+    assert run(["backtest", config, "--data", data]) == 1
+    said = capfd.readouterr().err.strip().splitlines()
+    assert said[-1].endswith(
+        "metrics.py:cost: metrics.py:2: AttributeError: 'DataFrame' object has no attribute "
+        "'distance_km'"
+    )
