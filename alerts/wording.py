@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.model import Evaluability, Member, SeriesState
 from monitor.model import Family
-from watchkeeper.own_metrics import title_of
+from watchkeeper.metric_function import title_of
 
 _METRICS = {
     "roc_auc": "ROC AUC",

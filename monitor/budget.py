@@ -18,8 +18,8 @@ from monitor.detection.fitting import History
 from monitor.detection.losses import Losses
 from monitor.detection.past import MINIMUM_UNITS, Past
 from monitor.detection.simulation import draw_paths, runs
+from watchkeeper.metric_function import title_of
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import title_of
 from watchkeeper.window import DAY
 
 Floats = NDArray[np.float64]

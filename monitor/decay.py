@@ -10,7 +10,8 @@ from monitor.performance.outcomes import Outcomes
 from monitor.performance.table import metric_of, metrics_of
 from monitor.reference import Reference
 from monitor.subject import Subject
-from watchkeeper.own_metrics import NONE, OwnMetrics, title_of
+from watchkeeper.metric_function import title_of
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer labels a window is not judged.

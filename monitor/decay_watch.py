@@ -20,8 +20,8 @@ from monitor.performance.outcomes import Outcomes
 from monitor.reference import Reference
 from monitor.row_windows import lasting
 from monitor.subject import Subject
+from watchkeeper.metric_function import title_of
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import title_of
 
 #: What the check measures.
 METRIC = "evidence"

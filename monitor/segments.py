@@ -28,7 +28,8 @@ from monitor.segment_habits import SegmentHabits
 from monitor.statistics.multiple_testing import holm
 from monitor.subject import Subject
 from monitor.usual import ColumnUsual
-from watchkeeper.own_metrics import NONE, OwnMetrics, title_of
+from watchkeeper.metric_function import title_of
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.tolerance import Better, Tolerance
 
 #: With fewer rows of a segment a window says nothing of its columns, and labels of its metric.

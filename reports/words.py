@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from watchkeeper.own_metrics import title_of
+from watchkeeper.metric_function import title_of
 from watchkeeper.window import DAY, Window
 
 #: Names of metrics and statistics as they are written in running text.

@@ -28,8 +28,8 @@ from retrain.evaluation import (
 from serving.artifact import LoadedModel, Prediction
 from watchkeeper.business_value import CostMatrix
 from watchkeeper.errors import UsersCodeError
+from watchkeeper.metric_function import MetricFunction, title_of
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import MetricFunction, title_of
 from watchkeeper.schema import FeatureSchema, Task
 from watchkeeper.tolerance import Better
 

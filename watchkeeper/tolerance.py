@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 from watchkeeper.business_value import BUSINESS_VALUE
 from watchkeeper.configuration import Section, nearest
 from watchkeeper.document import Place
-from watchkeeper.own_metrics import MetricFunction, is_function
+from watchkeeper.metric_function import MetricFunction, is_function
 from watchkeeper.schema import Task
 
 

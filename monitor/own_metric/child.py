@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from monitor.own_metric.model import PROBLEM, ROWS, VALUE, VALUES, WEIGHT, Order
 from watchkeeper.confinement import confine
 from watchkeeper.errors import UsersCodeError
-from watchkeeper.own_metrics import MetricFunction
+from watchkeeper.metric_function import MetricFunction
 from watchkeeper.users_code import load_function, users_modules, where
 
 if TYPE_CHECKING:

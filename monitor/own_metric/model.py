@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from watchkeeper.own_metrics import MetricFunction
+from watchkeeper.metric_function import MetricFunction
 
 #: Files of the folder that both processes know.
 ROWS, VALUES, PROBLEM = "rows.arrow", "values.arrow", "problem.txt"

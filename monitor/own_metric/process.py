@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from monitor.own_metric.model import PROBLEM, ROWS, VALUES, Order
 from watchkeeper.errors import UsersCodeError
-from watchkeeper.own_metrics import MetricFunction
+from watchkeeper.metric_function import MetricFunction
 from watchkeeper.users_code import environment
 
 #: Seconds that a function has for all rows of one order.

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from monitor.performance import metrics
 from monitor.performance.outcomes import Outcomes
 from watchkeeper.business_value import BUSINESS_VALUE, CostMatrix
-from watchkeeper.own_metrics import NONE, MetricFunction, OwnMetrics
+from watchkeeper.metric_function import MetricFunction
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.schema import Task
 
 _BINARY = frozenset({Task.BINARY})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +16,10 @@ from monitor.profiles.connection import Connection, Source
 from monitor.profiles.outcome_counts import OWN_VALUE, OWN_WEIGHT, TRUTH
 from monitor.profiles.quality_query import OCCURRED
 from monitor.sql import identifier, select
-from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import MetricFunction
+from watchkeeper.metric_function import MetricFunction
+
+if TYPE_CHECKING:
+    from watchkeeper.model_settings import ModelSettings
 
 #: Rows that the function is given at once.
 BATCH = 100_000

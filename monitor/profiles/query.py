@@ -20,7 +20,7 @@ from monitor.profiles.outcome_counts import TRUTH
 from monitor.profiles.own_values import valued
 from monitor.profiles.quality_query import OCCURRED
 from monitor.sql import identifier, select
-from watchkeeper.own_metrics import MetricFunction
+from watchkeeper.metric_function import MetricFunction
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)

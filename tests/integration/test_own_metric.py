@@ -20,8 +20,8 @@ from monitor.reference import fit_reference
 from monitor.reference_store import References
 from watchkeeper.database import write
 from watchkeeper.errors import UsersCodeError
+from watchkeeper.metric_function import MetricFunction
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import MetricFunction
 from watchkeeper.window import Window
 
 COST = """\

@@ -25,8 +25,9 @@ from monitor.performance.table import metric_of
 from monitor.profiles.model import Profile
 from monitor.reference import Reference, fit_reference, profile_frame
 from watchkeeper.errors import UsersCodeError
+from watchkeeper.metric_function import MetricFunction
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.own_metrics import MetricFunction, OwnMetrics
+from watchkeeper.own_metrics import OwnMetrics
 from watchkeeper.schema import Task
 from watchkeeper.tolerance import Tolerance
 from watchkeeper.window import Window

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from watchkeeper.errors import ConfigurationError
+from watchkeeper.metric_function import MetricFunction, is_function
 from watchkeeper.model_settings import load_model
-from watchkeeper.own_metrics import NONE, MetricFunction, OwnMetrics, is_function
+from watchkeeper.own_metrics import NONE, OwnMetrics
 from watchkeeper.tolerance import Better
 
 MINIMUM = """\
