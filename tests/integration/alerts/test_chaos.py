@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-#: ``make chaos`` asks for a longer one; by default both databases together take a minute.
+#: ``make chaos`` asks for a longer one; by default both databases together take half a minute.
 ASKED = json.loads(os.environ.get("WATCHKEEPER_CHAOS", "{}"))
 SEED = int(ASKED.get("seed", 7))
-SECONDS = float(ASKED.get("seconds", 60.0)) / 2
+SECONDS = float(ASKED.get("seconds", 30.0)) / 2
 #: A machine that has other things to do takes longer instead of proving less.
 MESSAGES = max(int(ASKED.get("messages", 0)), 100)
 
