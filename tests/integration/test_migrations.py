@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,17 +96,6 @@ def test_the_migrations_make_the_tables_that_the_code_defines(
     assert migrated.keys() == created.keys()
     for name, definition in created.items():
         assert migrated[name] == definition
-
-
-def test_every_table_is_found_through_a_repository(metadata: MetaData) -> None:
-    defined = {
-        name
-        for package in ROOT.glob("*/__init__.py")
-        for path in package.parent.rglob("*.py")
-        for name in re.findall(r'^    __tablename__ = "(\w+)"', path.read_text(), re.MULTILINE)
-    }
-
-    assert set(metadata.tables) == defined
 
 
 def test_only_one_run_of_a_model_may_be_live_on_either_database(empty: Engine) -> None:
