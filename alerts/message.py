@@ -11,11 +11,12 @@ from alerts.burning import burn_facts
 from alerts.model import SELF, Evaluability, Incident, IncidentState, Member, Severity
 from alerts.plan import Duty
 from alerts.wording import UNKNOWN, against_limit, in_trouble, metric_name, moment, number, span
-from monitor.model import Family
+from monitor.model import DECAY, Family
 from monitor.performance.burn import Burn
 from watchkeeper.errors import DeliveryError
 
 _SHOWN_FINDINGS = 8
+_REASON = 400
 _MARKS = {
     Severity.PAGE: "\N{LARGE RED CIRCLE}",
     Severity.TICKET: "\N{LARGE ORANGE CIRCLE}",
@@ -199,6 +200,7 @@ def facts_of(view: View) -> list[tuple[str, str]]:
         fields += _performance_fields(view.members[0])
         share = f"{facts.labels / facts.rows:.0%} arrived" if facts.rows else "none"
         fields.append(("Labels", f"{share} (n={facts.labels:,})"))
+        fields += _evidence_fields(view.members)
         fields += burn_facts(view.burn)
     else:
         fields.append(("Findings", f"{view.firing} now, {view.total} in all"))
@@ -222,6 +224,12 @@ def _performance_fields(member: Member) -> list[tuple[str, str]]:
     where = f", segment {words(member.segment, 60)}" if member.segment else ""
     value = f"{words(metric_name(member.metric), 60)} {number(reading.value)}{between}{where}"
     return [("Metric", value), ("Limit", number(reading.limit))]
+
+
+def _evidence_fields(members: Sequence[Member]) -> list[tuple[str, str]]:
+    """Say why it is no chance, and whether it is this model or its whole fleet."""
+    surely = [each for each in members if each.check == DECAY and in_trouble(each)]
+    return [("Evidence", words(surely[0].reading.reason, _REASON))] if surely else []
 
 
 def findings_of(view: View) -> tuple[str, list[str]]:
