@@ -43,8 +43,8 @@ class Budget:
         Names the settings that it was tried for.
     pages, per
         What is allowed: ``pages`` per ``per`` (``quarter``).
-    models
-        How many models share that; of what is allowed one has this part.
+    models, streams
+        How many models share that, in how many fleets; one of them has its part of it.
     days, pages_seen
         Length of the reference in days, and how often the detector pages when it is run on it.
     at_most
@@ -68,6 +68,7 @@ class Budget:
     per: str
     days: float
     models: int = 1
+    streams: int = 0
     pages_seen: int = 0
     at_most: float | None = None
     expected: float | None = None
@@ -141,6 +142,7 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
         per=budget.per,
         days=days,
         models=budget.models,
+        streams=budget.streams,
     )
     if detector is None or level is None:
         few = f"the reference has labels in fewer than {MINIMUM_UNITS} stretches of time"
@@ -166,7 +168,7 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
         delay_median=_quantile(delays, 0.5, size),
         delay_90=_quantile(delays, 0.9, size),
     )
-    return replace(known, unverified=_doubt(known))
+    return replace(known, unverified=_doubt(known, budget.share))
 
 
 def upper_rate(pages: int, exposure: timedelta, period: timedelta) -> float:
@@ -180,8 +182,7 @@ def upper_rate(pages: int, exposure: timedelta, period: timedelta) -> float:
     return float(chdtri(2 * (pages + 1), 0.05)) / 2 * (period / max(exposure, timedelta(hours=1)))
 
 
-def _doubt(known: Budget) -> str:
-    allowed = known.pages / known.models
+def _doubt(known: Budget, allowed: float) -> str:
     if known.expected_lower is not None and known.expected_lower > allowed:
         return (
             f"{known.expected:.1f} pages a {known.per} are to be expected where the loss is just "

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from monitor.budget import Budget, back_test
 from monitor.decay_store import DecayRow, DecayStates, Pasts
 from monitor.detection.arming import arm, history_of, key_of, threshold_of
 from monitor.detection.detector import Detector, Said, State, advance
+from monitor.fleet_store import FleetStates
 from monitor.model import DECAY, CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
 from monitor.performance.outcomes import Outcomes
 from monitor.reference import Reference
 from monitor.row_windows import lasting
 from monitor.subject import Subject
+from watchkeeper.fleets import windows_of
 from watchkeeper.metric_function import title_of
 from watchkeeper.model_settings import ModelSettings
 
@@ -38,6 +41,11 @@ class DecayWatch:
     session: Session
     settings: ModelSettings
     reference: Reference
+
+    @property
+    def fleet(self) -> str | None:
+        """Key of the fleet that the model is watched with; None where it is watched alone."""
+        return windows_of(self.settings) if self.settings.alarm_budget.streams else None
 
     def take_in(
         self, evaluated: EvaluatedWindow, outcomes: Collection[Outcomes]
@@ -60,7 +68,7 @@ class DecayWatch:
         start = evaluated.window.start
         said = states.spent(evaluated.model, evaluated.version, start)
         if said is not None:
-            return self._result(evaluated, said)
+            return self._result(evaluated, self._with_fleet(said, start))
         if not evaluated.labels_mature:
             labels = f"{evaluated.labels} labels so far; the others still have time to arrive"
             return self._result(evaluated, _unsaid(labels))
@@ -70,7 +78,7 @@ class DecayWatch:
             return self._result(evaluated, _unsaid(few))
         said = self._spend(row, evaluated, outcomes)
         states.spend(evaluated.model, evaluated.version, start, said)
-        return self._result(evaluated, said)
+        return self._result(evaluated, self._with_fleet(said, start))
 
     def _open(self, states: DecayStates, evaluated: EvaluatedWindow) -> DecayRow:
         """Return the locked row with a detector for these settings; other settings start anew."""
@@ -93,9 +101,13 @@ class DecayWatch:
         self, row: DecayRow, evaluated: EvaluatedWindow, outcomes: Collection[Outcomes]
     ) -> dict[str, Any]:
         detector = Detector.from_dict(row.detector or {})
+        losses = detector.losses(list(outcomes), _generator(evaluated))
+        harm = detector.harm_of(losses)
+        gained = detector.evidence_of(losses)
+        common = self._common_harm(evaluated.window.start) * (detector.limit - detector.level)
         state, said = advance(
             State.from_dict(row.state),
-            detector.evidence(list(outcomes), _generator(evaluated)),
+            gained if common == 0 else detector.evidence_of(losses, -common),
             threshold=detector.threshold,
             beyond=_beyond(evaluated, detector.metric),
             clear_windows=self.settings.alerts.clear_windows,
@@ -109,7 +121,42 @@ class DecayWatch:
             "effect": max(0.0, said.value / math.log(detector.threshold)),
             "limit": math.log(detector.threshold),
             "labels": evaluated.labels,
+            "gained": gained.tolist(),
+            "harm": harm if math.isfinite(harm) else None,
             "reason": _reason(said, detector, self.settings),
+        }
+
+    def _common_harm(self, start: datetime) -> float:
+        """Return how much worse all models of the fleet were of late, where that is told of.
+
+        It is taken off what this model has lost: what is left is its own. That only lowers the
+        evidence, so what the budget promises still holds.
+        """
+        if self.fleet is None:
+            return 0.0
+        said = FleetStates(self.session).before(self.fleet, start)
+        if said is None or not said["alarmed"]:
+            return 0.0
+        return max(0.0, said["harm"] or 0.0)
+
+    def _with_fleet(self, said: dict[str, Any], start: datetime) -> dict[str, Any]:
+        """Return what a window says, and what its fleet does where this model tells of it."""
+        if self.fleet is None:
+            return said
+        fleets = FleetStates(self.session)
+        common = fleets.said(self.fleet, start)
+        if common is None:
+            if fleets.carrier(self.fleet, start) != self.settings.model:
+                return said
+            reason = "the fleet was worse as a whole; this window is not known of all its models"
+            return said | {"status": str(CheckStatus.CRITICAL), "reason": reason}
+        if common["carrier"] != self.settings.model:
+            return said
+        own = said["effect"] or 0.0
+        return said | {
+            "status": str(CheckStatus.CRITICAL),
+            "effect": max(own, common["value"] / common["limit"]),
+            "reason": common["reason"],
         }
 
     def _result(self, evaluated: EvaluatedWindow, said: dict[str, Any]) -> CheckResult:
@@ -136,8 +183,9 @@ def budget_of(session: Session, settings: ModelSettings, reference: Reference) -
     settings = sized(settings, reference)
     pasts = Pasts(session)
     known = None if reference.id is None else pasts.budget(reference.id)
-    models = settings.alarm_budget.models
-    if known is not None and (known.key, known.models) == (key_of(settings), models):
+    allowed = settings.alarm_budget
+    asked = (key_of(settings), allowed.models, allowed.streams)
+    if known is not None and (known.key, known.models, known.streams) == asked:
         return known
     level = reference.level(settings.tolerance.metric, settings.own_metrics)
     budget = back_test(pasts.get(reference.id), settings, level)

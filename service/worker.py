@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -20,6 +20,7 @@ from alerts.routing import Routing
 from alerts.sweep import sweep
 from monitor.attribute import needs_attribution
 from monitor.attribution.words import describe
+from monitor.fleet_watch import FleetWatch
 from monitor.model import EvaluatedWindow, Family
 from monitor.run import Monitor
 from retrain.decide import consider
@@ -27,12 +28,15 @@ from retrain.model import Action, RetrainDecision, RetrainRun, RunState
 from service.schedule import EVALUATE, materialise_due
 from watchkeeper.clock import Clock
 from watchkeeper.database import write
+from watchkeeper.fleets import fleets_of
 from watchkeeper.jobs.model import Claim
 from watchkeeper.jobs.repository import JobRuns
 from watchkeeper.jobs.run import run_claimed
 from watchkeeper.model_settings import ModelSettings
 
 log = structlog.get_logger(__name__)
+
+_AFTER = timedelta(microseconds=1)
 
 #: While one of these is open the input is broken, and a retrain would learn the fault.
 INPUT = (Family.DATA_CONTRACT, Family.PIPELINE)
@@ -58,13 +62,31 @@ class Worker:
         """Do everything that is due now; return how many evaluations were run."""
         now = self.clock.now()
         materialise_due(self.engine, self.models, now)
-        done = 0
-        while run_claimed(self.engine, self.name, {EVALUATE: self._evaluate}, self.lease):
-            done += 1
+        done = self._run_all()
+        if done and self._watch_fleets(now):
+            done += self._run_all()
         with write(self.engine) as session:
             sweep(session, self.models, now=now)
         self._tell_teams(now)
         return done
+
+    def _run_all(self) -> int:
+        done = 0
+        while run_claimed(self.engine, self.name, {EVALUATE: self._evaluate}, self.lease):
+            done += 1
+        return done
+
+    def _watch_fleets(self, now: datetime) -> bool:
+        """Close the windows of fleets; whether a model is to be looked at again at once."""
+        again: set[str] = set()
+        for fleet in fleets_of(self.models):
+            with write(self.engine) as session:
+                found = FleetWatch(session, fleet, self.models, now).close()
+                for model in found:
+                    # The model's own run of this instant may be over already.
+                    JobRuns(session).materialise(EVALUATE + model, now + _AFTER)
+            again |= found
+        return bool(again)
 
     def _tell_teams(self, now: datetime) -> None:
         """Fetch the calendars of duties, and order the digests of teams whose morning it is."""

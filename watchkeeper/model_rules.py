@@ -33,9 +33,11 @@ class AlarmBudget(Section):
     of: Literal["model", "fleet"] = Field(
         default="model",
         description="Whose pages these are: this model's, or those of all models together whose "
-        "files say `fleet`; each of them pages so much more rarely. A back-test knows one model.",
+        "files say `fleet`; each of them pages so much more rarely, and what eight or more with "
+        "the same windows do together is one page. A back-test knows one model.",
     )
     _models: int = PrivateAttr(default=1)
+    _streams: int = PrivateAttr(default=0)
 
     @property
     def models(self) -> int:
@@ -43,13 +45,30 @@ class AlarmBudget(Section):
         return self._models
 
     @property
+    def streams(self) -> int:
+        """How many fleets are watched for what their models do together."""
+        return self._streams
+
+    @property
     def share(self) -> float:
         """The pages of one model, so that those of all together are as many as allowed.
 
         Expectations add up however alike the models are, so the division is right for models
-        that share their data and move together, too.
+        that share their data and move together, too. Half is kept for what they do together.
         """
-        return self.pages / self._models
+        return self.pages * (0.5 if self._streams else 1.0) / self._models
+
+    @property
+    def common_share(self) -> float:
+        """The pages about what the models of one fleet do together; 0 where that is not watched.
+
+        Examples
+        --------
+        >>> budget = AlarmBudget(pages=2, of="fleet").shared_by(40, streams=1)
+        >>> budget.share, budget.common_share
+        (0.025, 1.0)
+        """
+        return self.pages / 2 / self._streams if self._streams else 0.0
 
     @property
     def sentence(self) -> str:
@@ -63,10 +82,10 @@ class AlarmBudget(Section):
         said = f"{self.pages} page{'' if self.pages == 1 else 's'} a {self.per}"
         return said if self._models == 1 else f"{said} over {self._models} models"
 
-    def shared_by(self, models: int) -> Self:
-        """Return the budget of so many models together."""
+    def shared_by(self, models: int, *, streams: int = 0) -> Self:
+        """Return the budget of so many models together, in so many fleets."""
         shared = self.model_copy()
-        shared._models = models  # noqa: SLF001  a copy of its own
+        shared._models, shared._streams = models, streams  # noqa: SLF001  a copy of its own
         return shared
 
     @property

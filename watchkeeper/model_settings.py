@@ -15,6 +15,7 @@ from watchkeeper.configuration import ConfigurationErrors, Section, nearest, val
 from watchkeeper.document import Document, Place, read_document
 from watchkeeper.environment import MODELS_VARIABLE, overlay
 from watchkeeper.errors import ConfigurationError
+from watchkeeper.fleets import fleets_of, sharing
 from watchkeeper.model_data import (
     BUILT_IN_LOG,
     Label,
@@ -260,13 +261,13 @@ def load_models(home: Path, environ: Mapping[str, str] | None = None) -> dict[st
 
 
 def _shared(models: Mapping[str, ModelSettings]) -> dict[str, ModelSettings]:
-    """Tell the models that share an alarm budget how many they are."""
-    fleet = [name for name, settings in models.items() if settings.alarm_budget.of == "fleet"]
+    """Tell the models that share an alarm budget how many they are, and in how many fleets."""
+    shared, streams = sharing(models), len(fleets_of(models))
     return {
         name: settings
-        if name not in fleet
+        if name not in shared
         else settings.model_copy(
-            update={"alarm_budget": settings.alarm_budget.shared_by(len(fleet))}
+            update={"alarm_budget": settings.alarm_budget.shared_by(len(shared), streams=streams)}
         )
         for name, settings in models.items()
     }

@@ -25,6 +25,12 @@ def run_of(settings: ModelSettings) -> float:
     return budget.period / settings.windows.size / budget.share
 
 
+def common_run_of(settings: ModelSettings) -> float:
+    """Return how many quiet windows are to lie between two pages about a fleet as a whole."""
+    budget = settings.alarm_budget
+    return max(budget.period / settings.windows.size / budget.common_share, SHORTEST_RUN)
+
+
 def threshold_of(settings: ModelSettings) -> float:
     """Return the evidence at which a detector alarms."""
     return max(run_of(settings), SHORTEST_RUN)

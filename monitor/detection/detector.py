@@ -84,8 +84,8 @@ class Detector:
         largest = 2.0 if self.metric == "f1" else 1.0
         return np.minimum(stakes, _MOST_AT_STAKE / max(self.limit * largest, 1e-12))
 
-    def evidence(self, tiles: Sequence[Outcomes], generator: np.random.Generator) -> Floats:
-        """Return the logarithm of what each bet makes of one unit in a window.
+    def losses(self, tiles: Sequence[Outcomes], generator: np.random.Generator) -> Losses | None:
+        """Return the losses of a window; None where it holds nothing to bet on.
 
         Parameters
         ----------
@@ -93,18 +93,29 @@ class Detector:
             Outcomes of the window's tiles.
         generator
             Draws the groups of the ROC AUC.
+        """
+        labelled = [tile for tile in tiles if int(tile.rows) > 0]
+        return self.surrogate.losses(labelled, generator, self.cap) if labelled else None
+
+    def evidence(self, tiles: Sequence[Outcomes], generator: np.random.Generator) -> Floats:
+        """Return the logarithm of what each bet makes of one unit in a window.
 
         Returns
         -------
         numpy.ndarray
             Shape ``(len(HARMS),)``; zeros where the window holds nothing to bet on.
         """
-        labelled = [tile for tile in tiles if int(tile.rows) > 0]
-        if not labelled:
-            return np.zeros(len(HARMS))
-        return self.evidence_of(self.surrogate.losses(labelled, generator, self.cap))
+        return self.evidence_of(self.losses(tiles, generator))
 
-    def evidence_of(self, losses: Losses, shift: float = 0.0) -> Floats:
+    def harm_of(self, losses: Losses | None) -> float:
+        """Return how much worse than the reference losses are, in units of what is tolerated.
+
+        NaN where there are none.
+        """
+        level = math.nan if losses is None else losses.level
+        return (level - self.level) / max(self.limit - self.level, 1e-12)
+
+    def evidence_of(self, losses: Losses | None, shift: float = 0.0) -> Floats:
         """Return the logarithm of what each bet makes of one unit, given the losses.
 
         A bet of λ on bounded losses of rows gains Π (1 + λ (loss − limit)), whose expectation is
@@ -126,6 +137,8 @@ class Detector:
         Wang, H. & Ramdas, A. (2023). Catoni-style confidence sequences for heavy-tailed mean
         estimation. Stochastic Processes and their Applications 163, 168–202.
         """
+        if losses is None:
+            return np.zeros(len(HARMS))
         excess = losses.loss - (self.limit - shift) * losses.size
         moved = self.stakes[:, None] * excess
         if self.surrogate.by_row:

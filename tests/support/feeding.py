@@ -86,8 +86,9 @@ def flights(start: datetime, days: int, seed: int, *, harm: float = 0.0) -> pd.D
 class Feed:
     """Ships rows and labels as the server would."""
 
-    def __init__(self, engine: Engine, root: Path) -> None:
+    def __init__(self, engine: Engine, root: Path, model: str = "flights") -> None:
         self.engine = engine
+        self.model = model
         self.lake = Lake(str(root / "lake"))
         self.monitor = Monitor(engine, self.lake)
         self.sequence = 0
@@ -123,9 +124,9 @@ class Feed:
         for name in ("timestamp", "predicted_at"):
             column = table.column(name).cast(pa.timestamp("us", tz="UTC"))
             table = table.set_column(table.schema.get_field_index(name), name, column)
-        self.lake.append_predictions("flights", 1, table, writer="w", sequence=self.sequence)
+        self.lake.append_predictions(self.model, 1, table, writer="w", sequence=self.sequence)
         with write(self.engine) as session:
-            DirtyTiles(session).mark("flights", [t.to_pydatetime() for t in frame.timestamp], at)
+            DirtyTiles(session).mark(self.model, [t.to_pydatetime() for t in frame.timestamp], at)
 
     def label(self, frame: pd.DataFrame, at: datetime, labelled_at: datetime | None = None) -> None:
         if frame.empty:
@@ -140,10 +141,10 @@ class Feed:
                 "received_at": when,
             }
         )
-        self.lake.append_labels("flights", table, writer="w", sequence=self.sequence)
+        self.lake.append_labels(self.model, table, writer="w", sequence=self.sequence)
         with write(self.engine) as session:
             DirtyTiles(session).mark_labels(
-                "flights",
+                self.model,
                 writer="w",
                 sequence=self.sequence,
                 days=[(labelled_at or at).date()],
@@ -160,6 +161,6 @@ class Feed:
 
     def stored(self, window: Window, version: int = 1) -> Profile:
         with read(self.engine) as session:
-            layout = References(session).get("flights", version).bins.layout
-            tiles = Profiles(session).between("flights", version, window.start, window.end)
+            layout = References(session).get(self.model, version).bins.layout
+            tiles = Profiles(session).between(self.model, version, window.start, window.end)
         return Profile.merge((Profile.from_bytes(t.data, layout) for t in tiles), layout)
