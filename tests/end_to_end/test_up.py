@@ -101,10 +101,12 @@ def record(number: int) -> dict[str, Any]:
     }
 
 
-def post(running: Up, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+def post(
+    running: Up, path: str, body: Any, *, token: str | None = None
+) -> tuple[int, dict[str, Any]]:
     host = running.url.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=30)
-    token = (running.home / "state" / "admin-token").read_text().strip()
+    token = token or (running.home / "state" / "admin-token").read_text().strip()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     connection.request("POST", path, content, headers)
@@ -146,15 +148,6 @@ def test_what_was_answered_reaches_the_lake_once_also_after_kill_9(home: Path) -
     assert sorted(logged(home)) == sorted(f"loan-{number}" for number in range(21))
 
 
-def test_a_second_process_on_the_same_home_is_refused(home: Path) -> None:
-    with up(home) as running:
-        second = watchkeeper("up", "--home", home, "--port", 0)
-
-    assert second.returncode == 1
-    assert str(running.process.pid) in second.stderr
-    assert len(second.stderr.strip().splitlines()) == 1
-
-
 def test_a_taken_port_is_one_clear_line(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -166,37 +159,26 @@ def test_a_taken_port_is_one_clear_line(home: Path) -> None:
     assert refused.stderr.strip().startswith(f"watchkeeper: port {port} on 127.0.0.1 is taken")
 
 
-def test_a_missing_feature_is_named_with_its_record(home: Path) -> None:
+def test_what_is_refused_says_why_and_the_rest_goes_on(home: Path) -> None:
     whole, broken = record(1), record(2)
     broken["features"].pop("car_value")
     with up(home) as running:
-        status, problem = post(running, "/v1/models/example/predict", {"records": [whole, broken]})
+        second = watchkeeper("up", "--home", home, "--port", 0)
+        unknown = post(running, "/v1/models/nobody/predict", {"records": [whole]})
+        missing = post(running, "/v1/models/example/predict", {"records": [whole, broken]})
+        stranger = post(running, "/v1/models/example/predict", {"records": [whole]}, token="wrong")
+        answered, _ = post(running, "/v1/models/example/predict", {"records": [whole]})
 
-    assert status == 422
-    assert (problem["errors"][0]["record"], problem["errors"][0]["field"]) == (
-        1,
-        "features.car_value",
-    )
-
-
-def test_a_model_that_does_not_exist_is_404(home: Path) -> None:
-    with up(home) as running:
-        status, problem = post(running, "/v1/models/nobody/predict", {"records": [record(1)]})
-
-    assert status == 404
-    assert "nobody" in problem["detail"]
-
-
-def test_a_request_without_a_token_is_refused(home: Path) -> None:
-    with up(home) as running:
-        host = running.url.removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=30)
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/models/example/predict", b"{}", headers)
-        status = connection.getresponse().status
-        connection.close()
-
-    assert status == 401
+    assert second.returncode == 1
+    assert str(running.process.pid) in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert unknown[0] == 404
+    assert "nobody" in unknown[1]["detail"]
+    assert missing[0] == 422
+    named = missing[1]["errors"][0]
+    assert (named["record"], named["field"]) == (1, "features.car_value")
+    assert stranger[0] == 401
+    assert answered == 200
 
 
 def test_an_altered_artifact_is_refused_by_its_hash(home: Path) -> None:
