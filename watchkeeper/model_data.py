@@ -192,10 +192,16 @@ class Reference(Section):
             yield (), "a seasonal reference needs `same`, for example hour_of_week"
 
 
+def _whole_rows(value: object) -> object:
+    if isinstance(value, str) and re.search(r"rows?\s*$", value):
+        raise ValueError(f"expected a whole number of rows such as 5000 rows, got {value!r}")
+    return value
+
+
 class Windows(Section):
     """Over which stretches of event time the model is judged."""
 
-    size: Annotated[Duration, AfterValidator(_size)] = Field(
+    size: Annotated[Duration, AfterValidator(_size), BeforeValidator(_whole_rows)] = Field(
         description="Length of a window: whole days, or a duration that divides a day; "
         "or a number of rows, `5000 rows`."
     )
