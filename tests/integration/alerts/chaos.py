@@ -104,7 +104,7 @@ class Workers:
             self._living[number] = int(line)
 
     def _kill(self) -> None:
-        while not self._stop.wait(self._random.expovariate(1 / 3)):
+        while not self._stop.wait(self._random.expovariate(1 / 2)):
             number = self._random.choice((0, 1))
             pid = self._living.pop(number, None)
             if pid is not None:
