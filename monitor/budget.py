@@ -131,10 +131,10 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
     Politis, D. N. & Romano, J. P. (1994). The stationary bootstrap. Journal of the American
     Statistical Association 89(428), 1303–1313.
     """
-    budget, size = settings.alarm_budget, settings.windows.size
+    budget, windows = settings.alarm_budget, settings.windows
     history = history_of(past, settings)
     detector = arm(history, settings, level)
-    days = len(history.units) * (past.length / DAY)
+    days = len(history.units) * (past.length / DAY) * (windows.lasts / windows.size)
     known = Budget(
         key=key_of(settings),
         metric=settings.tolerance.metric,
@@ -165,8 +165,8 @@ def back_test(past: Past, settings: ModelSettings, level: float | None) -> Budge
         chance_lower=_share_bound(paged, 0.025),
         chance_upper=_share_bound(paged, 0.975),
         harm=HARM * settings.tolerance.change.of(level),
-        delay_median=_quantile(delays, 0.5, size),
-        delay_90=_quantile(delays, 0.9, size),
+        delay_median=_quantile(delays, 0.5, windows.lasts),
+        delay_90=_quantile(delays, 0.9, windows.lasts),
     )
     return replace(known, unverified=_doubt(known, budget.share))
 
@@ -219,7 +219,7 @@ class _Trial:
         self._history = history
         self._detector = detector
         self._clear = settings.alerts.clear_windows
-        self._windows = max(1, round(settings.alarm_budget.period / settings.windows.size))
+        self._windows = max(1, round(settings.alarm_budget.period / settings.windows.lasts))
         blocks = _BLOCK_DAYS * history.per_day
         self._block = max(1.0, min(blocks, len(history.units) / 3))
         self._loss = np.array([(unit.count * unit.loss).sum() for unit in history.units])

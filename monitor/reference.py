@@ -247,7 +247,7 @@ def reference_of(
 
 def _note(tiles: Mapping[datetime, Profile], settings: ModelSettings) -> str | None:
     # Windows of so many rows fit no cycle, and are not meant to.
-    if settings.windows.rows is not None:
+    if settings.windows.by_rows:
         return None
     spanned = max(tiles) - min(tiles) + settings.windows.tile
     cycles = cycles_of(tiles, settings.windows.timezone)

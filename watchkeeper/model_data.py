@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -219,6 +220,24 @@ class Windows(Section):
         description="Rows of a window, in the order of their time and then of arrival; "
         "`size: 5000 rows` says the same. On a live model rows of one instant stay together.",
     )
+
+    _lasts: timedelta | None = PrivateAttr(default=None)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether they end after so many rows, on whatever clock they are counted."""
+        return self.rows is not None or self._lasts is not None
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long a window usually lasts, where its size is counted by another clock."""
+        return self.size if self._lasts is None else self._lasts
+
+    def lasting(self, usual: timedelta) -> Self:
+        """Return windows that usually last so long, whatever their size says."""
+        found = self.model_copy()
+        found._lasts = usual  # noqa: SLF001  a copy of its own
+        return found
 
     @model_validator(mode="before")
     @classmethod

@@ -22,13 +22,13 @@ def run_of(settings: ModelSettings) -> float:
     90
     """
     budget = settings.alarm_budget
-    return budget.period / settings.windows.size / budget.share
+    return budget.period / settings.windows.lasts / budget.share
 
 
 def common_run_of(settings: ModelSettings) -> float:
     """Return how many quiet windows are to lie between two pages about a fleet as a whole."""
     budget = settings.alarm_budget
-    return max(budget.period / settings.windows.size / budget.common_share, SHORTEST_RUN)
+    return max(budget.period / settings.windows.lasts / budget.common_share, SHORTEST_RUN)
 
 
 def threshold_of(settings: ModelSettings) -> float:

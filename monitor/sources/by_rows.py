@@ -169,19 +169,27 @@ def _tick(number: str, clock: CountedClock, rows: int) -> str:
 def _length(instants: tuple[datetime, ...]) -> timedelta:
     """Return what a window may last on the counted clock: about what it lasts, at most a day.
 
-    The alarm budget is in pages a quarter, so a clock on which windows were rarer than they
-    are would spend it many times over.
+    Longer ones would be judged by their days, which on this clock are stretches of rows.
+    """
+    usual = _usual(instants) or DAY
+    return next((length for length in _LENGTHS if length <= usual), _LENGTHS[-1])
+
+
+def _usual(instants: tuple[datetime, ...]) -> timedelta | None:
+    """Return how long a window lasts usually; None where all are of one instant.
+
+    Where most are, as in a survey whose rows have the time of their year, it is the mean.
     """
     spans = sorted(b - a for a, b in pairwise(instants))
-    usual = spans[len(spans) // 2] if spans else DAY
-    if usual == timedelta(0):
-        return DAY
-    return next((length for length in _LENGTHS if length <= usual), _LENGTHS[-1])
+    if not spans:
+        return None
+    return spans[len(spans) // 2] or (instants[-1] - instants[0]) / len(spans) or None
 
 
 def _settings(settings: ModelSettings, clock: CountedClock) -> ModelSettings:
     utc = ZoneInfo("UTC")
     windows = Windows(size=clock.length, timezone=utc, tile=default_tile(clock.length, utc))
+    windows = windows.lasting(_usual(clock.instants) or clock.length)
     label = settings.label.model_copy(
         update={"delay": _counted_delay(settings.label.delay, clock), "available_at": _KNOWN_AT}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -219,3 +220,21 @@ def test_a_function_of_the_owner_decides_and_its_fault_is_one_line(
         "metrics.py:cost: metrics.py:2: AttributeError: 'DataFrame' object has no attribute "
         "'distance_km'"
     )
+
+
+def test_the_budget_of_windows_of_rows_is_in_real_days(
+    place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    by_rows = MINIMUM.replace("windows: {size: 1d}", "windows: {size: 250 rows}")
+    (place / "by_rows.yaml").write_text(by_rows)
+    target = str(place / "by_rows.json")
+    arguments = ["--data", str(place / "broken.parquet"), "--json", target]
+    assert run(["backtest", str(place / "by_rows.yaml"), *arguments]) == 0
+
+    result = json.loads(Path(target).read_text())
+    assert result["reference"]["note"] is None
+    start, end = (pd.Timestamp(result["reference"][name]) for name in ("start", "end"))
+    # A window of so many rows lasts two days here, and is counted as one on its own clock.
+    said = re.search(r"0 pages in (\d+) days: at most", capfd.readouterr().out)
+    assert said is not None
+    assert int(said[1]) == pytest.approx((end - start) / pd.Timedelta("1D"), rel=0.25)
