@@ -11,7 +11,7 @@ from alerts.burning import burn_facts
 from alerts.model import SELF, Evaluability, Incident, IncidentState, Member, Severity
 from alerts.plan import Duty
 from alerts.wording import UNKNOWN, against_limit, in_trouble, metric_name, moment, number, span
-from monitor.model import DECAY, Family
+from monitor.model import DECAY, DETECTORS, Family
 from monitor.performance.burn import Burn
 from watchkeeper.errors import DeliveryError
 
@@ -228,7 +228,8 @@ def _performance_fields(member: Member) -> list[tuple[str, str]]:
 
 def _evidence_fields(members: Sequence[Member]) -> list[tuple[str, str]]:
     """Say why it is no chance, and whether it is this model or its whole fleet."""
-    surely = [each for each in members if each.check == DECAY and in_trouble(each)]
+    surely = [each for each in members if each.check in DETECTORS and in_trouble(each)]
+    surely.sort(key=lambda each: each.check != DECAY)
     return [("Evidence", words(surely[0].reading.reason, _REASON))] if surely else []
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from alerts.model import Severity
-from monitor.model import DECAY, Family
+from monitor.model import DETECTORS, Family
 
 if TYPE_CHECKING:
     from watchkeeper.model_settings import ModelSettings
@@ -95,7 +95,7 @@ class AlertPolicy:
 
     def rule_of(self, family: Family, check: str) -> Rule:
         """Return the rule that series of a check follow."""
-        if check == DECAY:
+        if check in DETECTORS:
             return AT_ALARM
         contract = family in (Family.DATA_CONTRACT, Family.PIPELINE)
         return self.contract_rule if contract else self.rule

@@ -16,7 +16,7 @@ from alerts.policy import AlertPolicy, policy_of
 from alerts.rows import IncidentRow
 from alerts.rules import Judged, Judgement
 from alerts.verdicts import Episode, Precision, is_worth, propose
-from monitor.model import DECAY, CheckStatus, Family
+from monitor.model import DETECTORS, CheckStatus, Family
 from monitor.repository import MeasurementRow
 from monitor.window_store import WindowRow
 from watchkeeper.model_settings import ModelSettings
@@ -80,7 +80,7 @@ def _episode(session: Session, row: IncidentRow, policy: AlertPolicy) -> Episode
     fixed = False
     for each in measured:
         said = _judge(each, policy, mature=mature.get((each.window_start, each.version), False))
-        if each.check_name == DECAY:
+        if each.check_name in DETECTORS:
             fixed = fixed or said is Judgement.BREACH
         elif said is not None:
             key = (each.check_name, each.metric, each.column_name, each.segment)

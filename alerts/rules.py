@@ -14,7 +14,7 @@ from typing import Any
 
 from alerts.model import Evaluability, SeriesState, Severity
 from alerts.policy import AlertPolicy, Rule
-from monitor.model import DECAY, CheckResult, CheckStatus, Family
+from monitor.model import DETECTORS, CheckResult, CheckStatus, Family
 
 #: Verdicts kept per series; windows older than these are history and change nothing any more.
 KEEP = 32
@@ -129,8 +129,8 @@ def judge(
     Only a critical result is a breach. A result is clear when its effect lies below
     ``policy.clear_ratio`` of the limit; without an effect, when its status is ok.
     """
-    # The detector of decay weighs few labels itself.
-    any_number = result.family in (Family.DATA_CONTRACT, Family.PIPELINE) or result.check == DECAY
+    source = result.family in (Family.DATA_CONTRACT, Family.PIPELINE)
+    any_number = source or result.check in DETECTORS
     if result.status in _UNCLEAR:
         return _UNCLEAR[result.status]
     if result.family is Family.PERFORMANCE and not labels_mature:

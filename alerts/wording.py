@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alerts.model import Evaluability, Member, SeriesState
-from monitor.model import Family
+from monitor.model import BEHIND_FLEET, Family
 from watchkeeper.metric_function import title_of
 
 _METRICS = {
@@ -20,6 +20,7 @@ _METRICS = {
     "psi": "PSI",
     "brier": "Brier score",
     "brier_score": "Brier score",
+    BEHIND_FLEET: "distance behind the fleet",
 }
 #: What an evaluability that is not OK means for the reader.
 UNKNOWN = {

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from monitor.detection.fleet import FleetState, advance_fleet, fit_fleet
+from monitor.detection.behind import Track, advance, behind_fleet
 from watchkeeper.model_rules import AlarmBudget, Alerts
 
 PEER = Path(__file__).parent / "peers/driftfdr/suite.py"
@@ -59,18 +59,23 @@ class Score:
 
 
 def watchkeeper(streams: Streams, reference: int, window: int) -> Alarms:
-    """Run the fleet detector with the default budget and hysteresis, window by window."""
-    fleet = fit_fleet(streams[:, :reference], per_window=window)
-    state, alarms = FleetState(), []
+    """Run the fleet detector with the default budget and hysteresis, window by window.
+
+    The streams tolerate nothing, so each is put on the scale of its own reference.
+    """
+    past = streams[:, :reference]
+    behind = behind_fleet((streams - past.mean(1, keepdims=True)) / past.std(1, keepdims=True))
+    tracks = [Track(past=tuple(each)) for each in behind[:, :reference].tolist()]
+    alarms: Alarms = []
     for start in range(reference, streams.shape[1] - window + 1, window):
-        state, said = advance_fleet(
-            fleet,
-            state,
-            streams[:, start : start + window],
+        tracks, said = advance(
+            tracks,
+            behind[:, start : start + window].mean(1),
+            per_window=window,
             run=RUN,
             clear_windows=Alerts().clear_windows,
         )
-        alarms += [(int(model), start + window) for model in np.flatnonzero(said.fresh[:-1])]
+        alarms += [(model, start + window) for model, each in enumerate(said) if each.fresh]
     return alarms
 
 

@@ -19,10 +19,11 @@ _AT_ONCE = 500
 
 
 class FleetRow(Base):
-    """The evidence that a fleet has become worse as a whole.
+    """The evidence that a fleet has become worse as a whole, and how its models stand in it.
 
     ``carrier`` is the model whose incident tells of it, while it lasts. ``last_window`` is the
-    start of the newest window that was closed; windows are closed in order.
+    start of the newest window that was closed; windows are closed in order. ``tracks`` is what is
+    remembered of each model, by name; null before there was such a thing.
     """
 
     __tablename__ = "fleet_states"
@@ -30,6 +31,7 @@ class FleetRow(Base):
     fleet: Mapped[str] = mapped_column(String(200), primary_key=True)
     state: Mapped[dict[str, Any]] = mapped_column(JSON)
     carrier: Mapped[str | None] = mapped_column(String(200))
+    tracks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     last_window: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="event time")
 
 
@@ -70,6 +72,24 @@ class FleetStates:
         if row is None or row.last_window is None or row.last_window >= start:
             return None
         return row.carrier
+
+    def behind(self, fleet: str, model: str, start: datetime) -> dict[str, Any] | None:
+        """Return what a window says of a model beside its fleet; None where that is nothing.
+
+        Of a window that is not closed yet, that the model is behind when it was so before.
+        """
+        said = self.said(fleet, start)
+        if said is not None:
+            found: dict[str, Any] | None = said.get("behind", {}).get(model)
+            return found
+        row = self._session.get(FleetRow, fleet)
+        if row is None or row.last_window is None or row.last_window >= start:
+            return None
+        stored = (row.tracks or {}).get(model)
+        if stored is None or not stored["track"]["alarmed"]:
+            return None
+        reason = "is behind its fleet; this window is not known of all models yet"
+        return {"alarmed": True, "rise": None, "p_value": None, "reason": reason}
 
     def said(self, fleet: str, start: datetime) -> dict[str, Any] | None:
         """Return what a window said of a fleet; None while it is not closed."""

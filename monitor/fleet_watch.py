@@ -1,4 +1,4 @@
-"""Watch what the models of a fleet do together: one stream of evidence, told once."""
+"""Watch what the models of a fleet do together, told once, and which of them fall behind it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from monitor.detection.arming import common_run_of
+from monitor.behind_fleet import compare
+from monitor.detection.arming import common_run_of, fleet_run_of
 from monitor.detection.common import common_gain, common_harm
 from monitor.detection.detector import HARMS, Said, State, advance
 from monitor.evaluate import mature_at
@@ -91,6 +92,12 @@ class FleetWatch:
             beyond=harm > 1 if enough and math.isfinite(harm) else None,
             clear_windows=max(each.alerts.clear_windows for each in self._settings),
         )
+        row.tracks, behind = compare(
+            row.tracks or {},
+            {name: (version, harms[name]) for name, (version, _) in spent.items()},
+            self._settings[0],
+            run=max(fleet_run_of(each) for each in self._settings),
+        )
         worst = sorted(gained, key=lambda name: -float(np.logaddexp.reduce(gained[name])))
         row.state = state.to_dict()
         if not said.alarmed:
@@ -106,12 +113,13 @@ class FleetWatch:
             "harm": harm if math.isfinite(harm) else None,
             "models": sorted(spent),
             "reason": self._reason(said, harms, worst),
+            "behind": behind,
         }
         self._store.close(row, start, told)
-        return self._look_again({before, row.carrier}, start, spent)
+        return self._look_again({before, row.carrier, *behind}, start, spent)
 
-    def _look_again(self, carriers: set[str | None], start: datetime, spent: _Spent) -> set[str]:
-        again = {name for name in carriers if name in spent}
+    def _look_again(self, told: set[str | None], start: datetime, spent: _Spent) -> set[str]:
+        again = {name for name in told if name in spent}
         for settings in self._settings:
             if settings.model in again:
                 version, _ = spent[settings.model]

@@ -10,6 +10,10 @@ from watchkeeper.window import Window
 
 #: The check that spends the alarm budget: when it is critical, a person is woken.
 DECAY = "decay"
+#: The check that holds the models of a fleet against each other; it opens a ticket.
+BEHIND_FLEET = "behind_fleet"
+#: Checks that weigh several windows and few labels themselves: one critical result is enough.
+DETECTORS = frozenset({DECAY, BEHIND_FLEET})
 
 
 class CheckStatus(StrEnum):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from monitor.attribute import Weights, attribute
 from monitor.attribution.model import Attribution
+from monitor.behind_fleet import check_behind_fleet
 from monitor.decay_watch import DecayWatch
 from monitor.estimate_history import checked_before
 from monitor.evaluate import evaluate_window
@@ -202,10 +203,10 @@ class Monitor:
     ) -> EvaluatedWindow:
         reference = self._reference(session, settings.model, evaluated.version)
         watch = DecayWatch(session=session, settings=settings, reference=reference)
-        found = watch.take_in(evaluated, [tile.outcomes for tile in tiles.values()])
-        if found is None:
-            return evaluated
-        return dataclasses.replace(evaluated, results=(*evaluated.results, found))
+        decay = watch.take_in(evaluated, [tile.outcomes for tile in tiles.values()])
+        behind = check_behind_fleet(session, evaluated, settings, reference.id)
+        found = [each for each in (decay, behind) if each is not None]
+        return dataclasses.replace(evaluated, results=(*evaluated.results, *found))
 
     def _evaluate(
         self,

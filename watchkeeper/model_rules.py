@@ -34,7 +34,8 @@ class AlarmBudget(Section):
         default="model",
         description="Whose pages these are: this model's, or those of all models together whose "
         "files say `fleet`; each of them pages so much more rarely, and what eight or more with "
-        "the same windows do together is one page. A back-test knows one model.",
+        "the same windows do together is one page, and one that falls behind them is a ticket. A "
+        "back-test knows one model.",
     )
     _models: int = PrivateAttr(default=1)
     _streams: int = PrivateAttr(default=0)

@@ -31,6 +31,15 @@ def common_run_of(settings: ModelSettings) -> float:
     return max(budget.period / settings.windows.lasts / budget.common_share, SHORTEST_RUN)
 
 
+def fleet_run_of(settings: ModelSettings) -> float:
+    """Return how many quiet windows are to lie between two tickets about models that fall behind.
+
+    No more of them are allowed than pages of the whole fleet.
+    """
+    budget = settings.alarm_budget
+    return max(budget.period / settings.windows.lasts / budget.pages, SHORTEST_RUN)
+
+
 def threshold_of(settings: ModelSettings) -> float:
     """Return the evidence at which a detector alarms."""
     return max(run_of(settings), SHORTEST_RUN)

@@ -16,6 +16,7 @@ from alerts.repository import Incidents, SeriesStore
 from alerts.rows import IncidentRow
 from feeding import DAY, SCHEMA, START, Feed, flights
 from feeding import settings_of as plain_settings
+from monitor.detection.behind import Track
 from monitor.fleet_store import FleetRow, FleetStates, FleetWindowRow
 from monitor.fleet_watch import FleetWatch
 from monitor.model import DECAY
@@ -165,6 +166,28 @@ def test_one_model_that_breaks_is_no_fleet(small_world: World) -> None:
         small_world.live(day, {"gate-c": 0.9})
     assert not any(said["alarmed"] for said in small_world.closed().values())
     assert {each.model for each in small_world.incidents()} == {"gate-c"}
+
+
+def test_a_model_that_falls_behind_its_fleet_is_a_ticket(small_world: World) -> None:
+    small_world.live(0, {})
+    random = np.random.default_rng(3)
+    with write(small_world.engine) as session:
+        row = session.scalars(select(FleetRow)).one()
+        # As after four quiet weeks.
+        row.tracks = {
+            name: {"version": 1, "track": Track(past=tuple(random.normal(0, 0.2, 28))).to_dict()}
+            for name in MODELS
+        }
+    for day in (1, 2, 3):
+        small_world.live(day, {"gate-c": 0.2})
+    (incident,) = small_world.incidents()
+    assert (incident.model, incident.severity) == ("gate-c", "ticket")
+    said = message_of(small_world.engine, incident.id)
+    assert "is behind the 9 other models with the same windows, by " in said
+    for day in range(4, 8):
+        small_world.live(day, {})
+    (incident,) = small_world.incidents()
+    assert incident.state == "recovering"
 
 
 def test_a_window_waits_for_all_models_but_not_for_ever(small_world: World) -> None:
