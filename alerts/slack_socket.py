@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from socket import SHUT_RDWR
 
 import structlog
 from slack_sdk.socket_mode.builtin import SocketModeClient
@@ -69,6 +71,13 @@ class SlackSocket:
     def close(self) -> None:
         """End the connection."""
         if self._client is not None:
+            self._client.auto_reconnect_enabled = False
+            session = self._client.current_session
+            if session is not None and session.sock is not None:
+                # Its reader keeps the lock that closing needs until something comes, or for
+                # three seconds; it wakes up when the socket ends.
+                with suppress(OSError):
+                    session.sock.shutdown(SHUT_RDWR)
             self._client.close()
             self._client = None
 
