@@ -1,15 +1,11 @@
-"""Expressions that count rows on a reference's bins, and the way back from their results."""
+"""Expressions that count rows on a reference's bins."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import ibis
-import numpy as np
-from numpy.typing import NDArray
 
 from monitor.edges import ColumnBins
 from monitor.profiles.bins import ProfileBins
@@ -20,27 +16,19 @@ from monitor.profiles.functions import (
     list_position,
     value_counts,
 )
-from monitor.profiles.layout import SPECIAL
-from monitor.profiles.model import MOMENTS, Profile
-from monitor.profiles.outcome_counts import outcome_aggregates, read_outcomes
-from monitor.profiles.quality_counts import PER_COLUMN
+from monitor.profiles.outcome_counts import outcome_aggregates
 from monitor.profiles.quality_query import (
     MISREAD,
     number_aggregates,
-    read_numbers,
-    read_quality,
     row_aggregates,
 )
-from monitor.profiles.score_counts import read_scores, score_aggregates
+from monitor.profiles.score_counts import score_aggregates
 from watchkeeper.schema import ColumnKind
 
 #: Of so few categories, looking for each in turn is faster than a histogram of them.
 _FEW_LISTED = 20
 #: So many widths of the reference's range outside of it a value is extreme.
 EXTREME = 3.0
-
-Row = Mapping[str, Any]
-Read = tuple[list[int], Sequence[int], list[float], Mapping[str, int]]
 
 
 def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
@@ -66,41 +54,6 @@ def aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
             found[f"c{index}_misread"] = rows[f"{name}{MISREAD}"].sum()
     found |= row_aggregates(rows, bins)
     return found | outcome_aggregates(rows, bins.layout) | score_aggregates(rows, bins.layout)
-
-
-def read_profile(row: Row, bins: ProfileBins) -> Profile:
-    """Make a profile of one row of results."""
-    cells, moments, quality = [], [], []
-    keys = _keys_by_column(tuple(row))
-    for index, column in enumerate(bins.columns.values()):
-        parts = {part: row[key] for part, key in keys.get(index, ())}
-        read = _read_categories if column.kind is ColumnKind.CATEGORICAL else _read_numbers
-        found = read(parts, row["n"], column) if parts else _absent(row["n"], column)
-        special, counts, moment, checked = found
-        cells.extend([*special, *counts])
-        moments.append(moment)
-        quality.append([checked.get(name, 0) for name in PER_COLUMN])
-    return Profile(
-        layout=bins.layout,
-        rows=row["n"],
-        duplicates=row.get("duplicates") or 0,
-        cells=np.array(cells, dtype=np.int64),
-        moments=np.array(moments, dtype=np.float64).reshape(-1, len(MOMENTS)).T,
-        outcomes=read_outcomes(row, bins.layout),
-        scores=read_scores(row, bins.layout),
-        quality=read_quality(row, quality),
-    )
-
-
-@lru_cache(maxsize=64)
-def _keys_by_column(keys: tuple[str, ...]) -> Mapping[int, Sequence[tuple[str, str]]]:
-    """Return for the number of each column the names of its aggregates, and their keys."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    for key in keys:
-        number, separator, part = key[1:].partition("_")
-        if key.startswith("c") and separator and number.isdigit():
-            found.setdefault(int(number), []).append((part, key))
-    return found
 
 
 def as_number(value: Any, kind: ColumnKind) -> Any:
@@ -145,7 +98,7 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
         "minimum": finite.min(),
         "maximum": finite.max(),
     }
-    bounds = _bounds(column)
+    bounds = bounds_of(column)
     if bounds:
         found["histogram"] = histogram(finite, bounds)
     else:
@@ -157,7 +110,7 @@ def _numbers(value: Any, column: ColumnBins) -> dict[str, Any]:
     return found | number_aggregates(finite, column)
 
 
-def _marks(column: ColumnBins) -> dict[str, float]:
+def marks_of(column: ColumnBins) -> dict[str, float]:
     """Return upper bounds, beside the edges, that tell what lies outside the reference, and zero.
 
     Counting them as bins of the same histogram costs nothing.
@@ -178,64 +131,15 @@ def _marks(column: ColumnBins) -> dict[str, float]:
     return marks
 
 
-def _bounds(column: ColumnBins) -> list[float]:
-    return sorted({*_marks(column).values(), *column.edges})
-
-
-@lru_cache(maxsize=4096)
-def _places(
-    column: ColumnBins,
-) -> tuple[int, NDArray[np.intp], Sequence[tuple[str, int]]]:
-    """Return the number of fine bounds, the bin of each fine count, and where the marks are."""
-    bounds = _bounds(column)
-    bins = np.searchsorted(column.edges, [*bounds, math.inf])
-    return len(bounds), bins, [(name, bounds.index(mark)) for name, mark in _marks(column).items()]
-
-
-def _read_numbers(parts: Row, rows: int, column: ColumnBins) -> Read:
-    bounds, places, marks = _places(column)
-    found = [count for _, count in parts.get("histogram") or ()]
-    fine = np.zeros(bounds + 1, dtype=np.int64)
-    fine[: len(found)] = found
-    if not bounds:
-        fine[0] = parts["finite"]
-    finite, nan = int(fine.sum()), parts["nan"] or 0
-    counts = np.bincount(places, weights=fine, minlength=column.n_bins).astype(np.int64)
-    at_most = np.cumsum(fine).tolist()
-    upto = {name: at_most[place] for name, place in marks}
-    special = {
-        "null": rows - parts.get("given", parts["present"]),
-        "nan": nan,
-        "infinite": parts["present"] - finite - nan,
-        "under": upto.get("under", 0),
-        "over": finite - upto.get("over", finite),
-        "far": upto.get("far_under", 0) + finite - upto.get("far_over", finite),
-        "zeros": upto.get("zero", 0) - upto.get("below_zero", 0),
-    }
-    moment = [
-        parts["total"] or 0.0,
-        parts["squares"] or 0.0,
-        math.inf if parts["minimum"] is None else parts["minimum"],
-        -math.inf if parts["maximum"] is None else parts["maximum"],
-    ]
-    checked = {
-        "mistyped": parts.get("misread") or parts.get("given", 0) - parts.get("plain", 0),
-        "negative": upto.get("below_zero", 0),
-        "extreme": upto.get("extreme_under", 0) + finite - upto.get("extreme_over", finite),
-        **read_numbers(parts, finite, int(np.count_nonzero(counts))),
-    }
-    return [special[name] for name in SPECIAL], counts.tolist(), moment, checked
-
-
-def _absent(rows: int, column: ColumnBins) -> Read:
-    special = [rows if name == "null" else 0 for name in SPECIAL]
-    return special, [0] * column.n_bins, [0.0, 0.0, math.inf, -math.inf], {"absent": rows}
+def bounds_of(column: ColumnBins) -> list[float]:
+    """Return the upper bounds that a column's finite values are counted by: edges and marks."""
+    return sorted({*marks_of(column).values(), *column.edges})
 
 
 def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
     text = value.cast("string")
     found = {"present": text.count(), "empty": (text == "").sum()}
-    listed = _listed(column)
+    listed = listed_of(column)
     if 0 < len(listed) <= _FEW_LISTED:
         found["places"] = value_counts(list_position(listed, text))
     elif listed:
@@ -243,22 +147,6 @@ def _categories(value: Any, column: ColumnBins) -> dict[str, Any]:
     return found
 
 
-def _listed(column: ColumnBins) -> list[str]:
+def listed_of(column: ColumnBins) -> list[str]:
+    """Return the categories that are counted by their place; the empty string is counted apart."""
     return [name for name in column.categories if name]
-
-
-def _read_categories(parts: Row, rows: int, column: ColumnBins) -> Read:
-    found: dict[str, int] = dict(parts.get("histogram") or ())
-    listed = _listed(column)
-    found |= {listed[place - 1]: count for place, count in parts.get("places") or () if place}
-    # The empty string is the name under which the function counts what is not listed.
-    found[""] = parts["empty"] or 0
-    known = [found.get(name, 0) for name in column.categories]
-    special = [0] * len(SPECIAL)
-    special[0] = rows - parts["present"]
-    counts = [*known, parts["present"] - sum(known)]
-    checked = {
-        "distinct": int(np.count_nonzero(counts)),
-        "mistyped": parts.get("misread") or 0,
-    }
-    return special, counts, [0.0, 0.0, math.inf, -math.inf], checked

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.decimals import DOUBLE_SLACK, MANY, SINGLE_SLACK, SLACK, coarse_decimals
 from monitor.edges import FEW_VALUES, MAX_CATEGORIES, ColumnBins
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
 from monitor.profiles.functions import epoch_us, nearest, value_counts
-from monitor.profiles.quality_counts import HOURS, PER_COLUMN, QualityCounts
+from monitor.profiles.quality_counts import HOURS, QualityCounts
 from watchkeeper.schema import ColumnKind
 
+Integers = NDArray[np.int64]
 Row = Mapping[str, Any]
 
 #: Column of the time of a row, where ``timestamp`` is something else.
@@ -50,13 +52,13 @@ def row_aggregates(rows: ibis.Table, bins: ProfileBins) -> dict[str, Any]:
 _OUTPUTS = frozenset({SCORE, PREDICTED})
 
 
-def read_quality(row: Row, columns: Sequence[Sequence[int]]) -> QualityCounts:
-    """Make counts of one row of results and the counts of its columns, column by column."""
+def read_quality(row: Row, columns: Integers) -> QualityCounts:
+    """Make counts of one row of results and the counts of its columns, one column a row."""
     hours = np.zeros(HOURS, dtype=np.int64)
     for hour, rows in row["q_hours"] or ():
         hours[hour] = rows
     return QualityCounts(
-        columns=np.array(columns, dtype=np.int64).reshape(-1, len(PER_COLUMN)).T,
+        columns=columns.T,
         hours=hours,
         copies=row["n"] - row.get("q_different", row["n"]),
     )
@@ -82,22 +84,24 @@ def number_aggregates(finite: Any, column: ColumnBins) -> dict[str, Any]:
     return found
 
 
-def read_numbers(parts: Row, finite: int, occupied: int) -> dict[str, int]:
-    """Return the counts of one column of numbers, by name.
+def read_numbers(
+    parts: Mapping[str, Integers], finite: Integers, occupied: Integers
+) -> dict[str, Integers]:
+    """Return the counts of one column of numbers in all rows of results, by name.
 
     Parameters
     ----------
     finite
-        Its finite values.
+        Its finite values, shape ``(rows,)``.
     occupied
-        How many of its bins hold a value.
+        How many of its bins hold a value, likewise.
     """
-    usual = parts.get("usual")
-    return {
-        "coarse": parts.get("coarse") or 0,
-        "fine": 0 if usual is None else finite - usual,
-        "distinct": parts.get("distinct", occupied),
-    }
+    found = {"distinct": parts.get("distinct", occupied)}
+    if "coarse" in parts:
+        found["coarse"] = parts["coarse"]
+    if "usual" in parts:
+        found["fine"] = finite - parts["usual"]
+    return found
 
 
 def _has_decimals(value: Any, decimals: int, column: ColumnBins) -> Any:

@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from monitor.profiles.bins import PREDICTED, SCORE, ProfileBins
 from monitor.profiles.connection import Connection, Source, instant
-from monitor.profiles.counting import aggregates, read_profile
+from monitor.profiles.counting import aggregates
 from monitor.profiles.functions import epoch_us
 from monitor.profiles.model import Profile
 from monitor.profiles.outcome_counts import TRUTH
 from monitor.profiles.own_values import valued
 from monitor.profiles.quality_query import OCCURRED
+from monitor.profiles.reading import read_profiles
 from monitor.sql import identifier, select
 from watchkeeper.metric_function import MetricFunction
 
@@ -163,11 +164,11 @@ def read_tiles(
     found: dict[datetime, Profile] = {}
     for number, column in enumerate(columns):
         parts: dict[datetime, dict[str | None, Profile]] = {}
-        for row in query(column):
+        rows = query(column)
+        for row, profile in zip(rows, read_profiles(rows, bins), strict=True):
             own = parts.setdefault(EPOCH + row["tile"] * tile, {})
             # What was left out of a tile is joined to the row of each of its segments.
-            row["duplicates"] = row.get("duplicates") if not own else 0
-            own[row.get(_SEGMENT)] = read_profile(row, bins)
+            own[row.get(_SEGMENT)] = replace(profile, duplicates=0) if own else profile
         for start, own in parts.items():
             if column is None:
                 whole = own[None]
