@@ -36,7 +36,7 @@ from watchkeeper.database import read, write
 from watchkeeper.errors import NotFoundError
 from watchkeeper.lake import Lake
 from watchkeeper.model_settings import ModelSettings
-from watchkeeper.window import Window, window_at, windows_between
+from watchkeeper.window import Window, windows_between
 
 #: Windows before the present one that say how many rows are usual.
 VOLUME_WINDOWS = 28
@@ -167,18 +167,6 @@ class Monitor:
             home=self._home,
         )
 
-    def peek(
-        self, session: Session, settings: ModelSettings, version: int, now: datetime
-    ) -> EvaluatedWindow:
-        """Evaluate what there is so far of the window that is open now; nothing is stored.
-
-        A total break of a feed shows in its first rows, long before the window is over.
-        """
-        settings = self._resolved(settings)
-        window = window_at(now, settings.windows.size, settings.windows.timezone)
-        tiles = self._tiles(session, settings, version, window)
-        return self._evaluate(session, settings, version, window, now=now, tiles=tiles)
-
     def mark_all(self, settings: ModelSettings, now: datetime) -> None:
         """Have the whole log profiled again, for example after a reference was added late."""
         days = {day for table in self._lake.predictions(settings.model) for day in table.days()}
@@ -220,8 +208,6 @@ class Monitor:
     ) -> EvaluatedWindow:
         reference = self._reference(session, settings.model, version)
         profiles = Profiles(session)
-        # A window that is still open holds few rows because it is young.
-        closed = window.end <= now
         before = Windows(session).rows_before(settings.model, window, VOLUME_WINDOWS)
         return evaluate_window(
             window,
@@ -230,7 +216,7 @@ class Monitor:
             settings,
             version=version,
             now=now,
-            rows_before=before if closed and settings.windows.rows is None else (),
+            rows_before=before if settings.windows.rows is None else (),
             rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
             drift_reference=self._drift_references.of(
                 session, settings, reference, version, window
