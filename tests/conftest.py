@@ -28,6 +28,8 @@ from watchkeeper.migrations import upgrade
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
 ROOT = Path(__file__).parents[1]
+#: Bytes that two servers may need at once, with their logs.
+_ROOM = 3 * 10**9
 
 # A law does not break because the machine is busy; what differs on CI stays as it is there.
 settings.register_profile("watchkeeper", settings(), deadline=None)
@@ -143,7 +145,10 @@ def postgres_server() -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="watchkeeper-pg-"))
     account = _unprivileged(home)
     programs = _postgres_programs(home, account)
-    data = home / "data"
+    memory = _in_memory()
+    data = Path(tempfile.mkdtemp(prefix="watchkeeper-pg-", dir=memory)) if memory else home / "data"
+    if memory and account:
+        os.chown(data, account["user"], account["group"])
     subprocess.run(
         [programs / "initdb", "-D", data, *INITDB],
         check=True,
@@ -151,7 +156,12 @@ def postgres_server() -> Iterator[str]:
         cwd=home,
         **account,
     )
-    settings = ("listen_addresses=", f"unix_socket_directories={home}", "fsync=off")
+    settings = (
+        "listen_addresses=",
+        f"unix_socket_directories={home}",
+        "fsync=off",
+        "max_wal_size=256MB",
+    )
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, *(f"--{setting}" for setting in settings)],
@@ -167,6 +177,7 @@ def postgres_server() -> Iterator[str]:
         server.send_signal(signal.SIGQUIT)
         server.wait(timeout=30)
         shutil.rmtree(home)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def create_postgres(server: str, *, template: str) -> str:
@@ -196,6 +207,13 @@ def _administer(server: str, statement: str) -> None:
 
 def _on(server: str, name: str) -> str:
     return server.replace("@/postgres?", f"@/{name}?")
+
+
+def _in_memory() -> Path | None:
+    """Return a folder in memory, where a new database is there ten times sooner, if it has room."""
+    folder = Path("/dev/shm")
+    roomy = folder.is_dir() and os.access(folder, os.W_OK)
+    return folder if roomy and shutil.disk_usage(folder).free > _ROOM else None
 
 
 def _unprivileged(home: Path) -> dict[str, Any]:
