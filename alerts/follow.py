@@ -224,7 +224,7 @@ def _shown(result: CheckResult, evaluated: EvaluatedWindow) -> CheckResult:
     if result.check != DECAY:
         return result
     judged = (each for each in evaluated.of(Family.PERFORMANCE) if each.effect is not None)
-    return next((each for each in judged if each.check != DECAY), result)
+    return next((each for each in judged if each.check == "performance"), result)
 
 
 def _read(result: CheckResult, evaluated: EvaluatedWindow) -> Reading:

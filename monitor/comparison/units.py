@@ -20,6 +20,10 @@ _FEWEST = 30
 _FAR, _NEAR = 0.3, 0.1
 #: Share of values that the reference must hold too, for values that come from a short list.
 _SAME_VALUES, _OTHER_VALUES = 0.9, 0.3
+#: A factor near one must be met so closely where no decimals tell.
+_EXACT = 0.02
+#: Factor by which the spread may differ once a conversion is undone.
+_SPREAD = 5.0
 
 
 def unit_change(column: str, reference: Values, current: Values) -> QualityFinding | None:
@@ -75,13 +79,28 @@ def _misfit(
 
 
 def _plausible(conversion: Conversion, before: Values, undone: Values) -> bool:
-    """Whether a conversion by a factor near one shows in the decimals too.
+    """Whether a conversion leaves the spread, and one by a factor near one is more than likeness.
 
-    Prices may rise by 60 %; what was converted from miles has odd decimals.
+    Prices may rise by 60 %; what was converted from miles has odd decimals. Where all have odd
+    ones, the factor must be met exactly.
     """
-    decimals = decimals_of(before)
-    near_one = conversion.is_near_one and not conversion.offset
-    return decimals == MANY or not near_one or decimals_of(undone) <= decimals
+    usual, left = float(before.std()), float(undone.std())
+    # Whatever is divided by enough is zero, which may be on the list.
+    if not usual / _SPREAD <= left <= usual * _SPREAD:
+        return False
+    if not conversion.is_near_one or conversion.offset:
+        return True
+    decimals, after = decimals_of(before), conversion.apply(undone)
+    if decimals < MANY:
+        return decimals_of(undone) <= decimals < decimals_of(after)
+    return abs(_scale(before, after) / conversion.factor - 1) <= _EXACT
+
+
+def _scale(before: Values, after: Values) -> float:
+    """Return the factor between the middle parts of two samples."""
+    shares = np.linspace(0.1, 0.9, 81)
+    usual, now = np.quantile(before, shares), np.quantile(after, shares)
+    return float((usual * now).sum() / max(float((usual * usual).sum()), 1e-300))
 
 
 def distance(reference: Values, current: Values) -> float:

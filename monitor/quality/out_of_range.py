@@ -11,6 +11,8 @@ from watchkeeper.schema import ColumnKind
 _NEGATIVE = (0.005, 0.10)
 #: With less of the width between zero and the reference's minimum, drift leads below zero too.
 _GAP = 0.05
+#: With more of a window below zero nothing shows that the rest is as usual.
+_MIXED = 0.95
 #: A column with fewer different values takes steps, and may take another.
 _VARIED = 10
 #: Fewer values say little about a range.
@@ -46,7 +48,9 @@ def _below_zero(pair: Pair) -> Finding | None:
         return None
     low, width = pair.bins.minimum or 0.0, (pair.bins.maximum or 0.0) - (pair.bins.minimum or 0.0)
     between = pair.current.under - quality.negative
-    isolated = low == 0 or (low > _GAP * width and between <= _GAP * quality.negative)
+    gap = low > _GAP * width and between <= _GAP * quality.negative
+    # A window that lies below zero as a whole has moved there: it froze.
+    isolated = low == 0 or (gap and quality.negative <= _MIXED * pair.current.values)
     if low < 0 or not isolated or pair.reference.values < _FEWEST:
         return None
     rows = pair.current.values

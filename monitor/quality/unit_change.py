@@ -19,7 +19,7 @@ _FEWEST = 15
 #: How far beyond the reference's range a converted value may lie, in widths of it.
 _ROOM, _ROOM_WITH_DECIMALS = 0.25, 1.0
 #: Factor by which the spread within a window may differ from those of the reference's windows.
-_SPREAD = 1.5
+_SPREAD, _SPREAD_WITH_DECIMALS = 1.5, 3.0
 #: Of the way from the usual level, what undoing the conversion may leave.
 _LEFT = 0.5
 #: An offset of so many widths of the range is no weather.
@@ -136,7 +136,9 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
     within = max(spread / abs(conversion.factor), 1e-12)
     stretch = abs(math.log(within / usual))
     least, most = pair.usual.deviations or (usual, usual)
-    if not again and not least / _SPREAD <= within <= most * _SPREAD:
+    # What makes all values alike has their decimals, too.
+    room = _SPREAD_WITH_DECIMALS if again else _SPREAD
+    if not least / room <= within <= most * room:
         return None
     return stretch + abs(undone - reference.mean) / usual
 
