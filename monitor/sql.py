@@ -36,6 +36,17 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def parquet_source(files: Iterable[str], *, hive: bool) -> str:
+    """Return the ``FROM`` of Parquet files; ``hive``: folders name partition columns.
+
+    Most writers leave NaN out of a file's statistics, and DuckDB takes them at their word unless
+    told otherwise: what asks for NaN is then no more than false (duckdb#25521).
+    """
+    listed = ", ".join(literal(file) for file in files)
+    options = ", hive_partitioning = true" if hive else ""
+    return f"read_parquet([{listed}], union_by_name = true, can_have_nan = true{options})"
+
+
 def select(columns: Iterable[str], source: str, *clauses: str) -> str:
     """Return a query; every part must be quoted by the caller.
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 import duckdb
 
 from monitor.csv_files import csv_query
-from monitor.sql import literal, read_error, select
+from monitor.sql import literal, parquet_source, read_error, select
 from watchkeeper.errors import TableError
 
 _MEMORY = "256MB"
@@ -211,13 +211,6 @@ def table_address(name: str, home: Path) -> str:
     if _URL.match(name):
         return name
     return str(home / name)
-
-
-def parquet_source(files: Sequence[str], *, hive: bool) -> str:
-    """Return the ``FROM`` of Parquet files; ``hive``: folders name partition columns."""
-    listed = ", ".join(literal(file) for file in files)
-    options = ", hive_partitioning = true" if hive else ""
-    return f"read_parquet([{listed}], union_by_name = true{options})"
 
 
 def _below(folder: Path, suffixes: Sequence[str]) -> list[str]:

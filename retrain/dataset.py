@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from monitor.sql import identifier, literal, read_error, select
+from monitor.sql import identifier, literal, parquet_source, read_error, select
 from monitor.tables import Table, Tables
 from retrain.signature import feature_kinds, plain_features, plain_labels, with_free_text
 from serving.frame import to_frame
@@ -225,8 +225,7 @@ def _lake_query(
 
 
 def _parquet(table: LakeTable) -> str:
-    files = ", ".join(literal(file) for file in table.files())
-    return f"read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
+    return parquet_source(table.files(), hive=True)
 
 
 def _instant(moment: datetime) -> str:

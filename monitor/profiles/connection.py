@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from monitor.sql import literal
+from monitor.sql import parquet_source
 
 # What it warns of is the price of planning a query once.
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
@@ -53,8 +53,7 @@ class Connection:
 
     def parquet(self, files: Sequence[str], schema: pa.Schema) -> Source:
         """Return the rows of Parquet files, with the partition column of their folders."""
-        listed = ", ".join(literal(file) for file in files)
-        sql = f"read_parquet([{listed}], hive_partitioning=true, union_by_name=true)"
+        sql = parquet_source(files, hive=True)
         return Source(sql=sql, columns=tuple((field.name, field.type) for field in schema))
 
     def arrow(self, table: pa.Table) -> Source:

@@ -11,7 +11,7 @@ from monitor.profiles.bins import PREDICTED, SCORE
 from monitor.profiles.model import Profile
 from monitor.quality.model import Finding, Pair, Whole
 from monitor.quality.null_surge import name_joint_breaks
-from monitor.quality.table import COLUMN_CHECKS, WHOLE_CHECKS
+from monitor.quality.table import COLUMN_CHECKS, OUTPUT_CHECKS, WHOLE_CHECKS
 from monitor.reference import Reference
 from monitor.subject import Subject
 from monitor.usual import ColumnUsual, unknown_usual
@@ -23,6 +23,7 @@ _EXPLAINS: Mapping[str, frozenset[str]] = {
     "stale": frozenset({"precision_loss"}),
     "type_change": frozenset({"unseen_category", "out_of_range", "precision_loss", "unit_change"}),
 }
+_OUTPUTS = frozenset({SCORE, PREDICTED})
 _BAD = frozenset({CheckStatus.WARNING, CheckStatus.CRITICAL})
 
 
@@ -34,7 +35,7 @@ def check_quality(
     *,
     whole: bool = True,
 ) -> list[CheckResult]:
-    """Check every feature of a window, whole or still open, against the reference.
+    """Check every feature and prediction of a window, whole or still open, against the reference.
 
     Parameters
     ----------
@@ -52,13 +53,15 @@ def check_quality(
         One for each column and check that applies to it, also where all is well.
     """
     closed = whole and subject.window.end <= subject.now
-    subjects = _subjects(profile, reference, tiles or {}, closed=closed)
+    subjects, outputs = _subjects(profile, reference, tiles or {}, closed=closed)
     found: list[Finding] = []
     for pair in subjects.pairs:
         found += [finding for check in COLUMN_CHECKS if (finding := check(pair)) is not None]
     for check_rows in WHOLE_CHECKS:
         found += check_rows(subjects)
     found = name_joint_breaks(_without_consequences(found), subjects.pairs)
+    for pair in outputs:
+        found += [finding for check in OUTPUT_CHECKS if (finding := check(pair)) is not None]
     return [_result(subject, reference, finding) for finding in found]
 
 
@@ -68,11 +71,12 @@ def _subjects(
     tiles: Mapping[datetime, Profile],
     *,
     closed: bool,
-) -> Whole:
+) -> tuple[Whole, list[Pair]]:
+    """Return the features, and the model's outputs."""
     usual = reference.usual or unknown_usual(reference.profile)
     known = {column.name: column for column in reference.profile.columns()}
     in_order = [(start, tiles[start].extents()) for start in sorted(tiles)]
-    pairs = tuple(
+    pairs = [
         Pair(
             current=current,
             reference=known[current.name],
@@ -82,16 +86,18 @@ def _subjects(
             tiles=tuple((start, extents[index]) for start, extents in in_order),
         )
         for index, current in enumerate(profile.columns())
-        if current.name not in {SCORE, PREDICTED}
-    )
-    return Whole(
+    ]
+    outputs = [pair for pair in pairs if pair.current.name in _OUTPUTS]
+    features = tuple(pair for pair in pairs if pair.current.name not in _OUTPUTS)
+    whole = Whole(
         current=profile,
         reference=reference.profile,
         usual=usual,
-        pairs=pairs,
+        pairs=features,
         tiles=tiles,
         closed=closed,
     )
+    return whole, outputs
 
 
 def _without_consequences(found: list[Finding]) -> list[Finding]:

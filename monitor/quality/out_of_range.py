@@ -28,6 +28,9 @@ def out_of_range(pair: Pair) -> Finding | None:
         return None
     distinct, quality = pair.bins.distinct, current.quality
     few = distinct is not None and distinct < _VARIED and not (quality and quality.extreme)
+    infinite = infinite_values(pair)
+    if infinite is not None and infinite.status is not CheckStatus.OK:
+        return infinite
     impossible = _below_zero(pair)
     if impossible is not None:
         return impossible
@@ -40,6 +43,22 @@ def out_of_range(pair: Pair) -> Finding | None:
             column=current.name,
         )
     return _far(pair)
+
+
+def infinite_values(pair: Pair) -> Finding | None:
+    """Find infinities where the reference has none, or fewer."""
+    current, reference = pair.current, pair.reference
+    if current.kind is not ColumnKind.NUMERICAL or not (current.rows and reference.rows):
+        return None
+    usual = reference.infinite / reference.rows
+    return judge_share(
+        "out_of_range",
+        current.infinite / current.rows,
+        current.rows,
+        wilson_limit(usual, reference.rows, upper=True),
+        f"{current.infinite} of {current.rows} values are infinite, {usual:.1%} in the reference",
+        column=current.name,
+    )
 
 
 def _below_zero(pair: Pair) -> Finding | None:

@@ -8,7 +8,7 @@ from monitor.quality.duplicates import duplicates
 from monitor.quality.missing_partition import missing_partition
 from monitor.quality.model import Finding, Pair, Whole
 from monitor.quality.null_surge import null_surge
-from monitor.quality.out_of_range import out_of_range
+from monitor.quality.out_of_range import infinite_values, out_of_range
 from monitor.quality.precision_loss import precision_loss
 from monitor.quality.schema import schema
 from monitor.quality.stale import stale
@@ -27,6 +27,8 @@ COLUMN_CHECKS: tuple[Callable[[Pair], Finding | None], ...] = (
     precision_loss,
     stale,
 )
+#: What a prediction can be as little as a feature; all else of it is drift, or performance.
+OUTPUT_CHECKS: tuple[Callable[[Pair], Finding | None], ...] = (null_surge, infinite_values)
 WHOLE_CHECKS: tuple[Callable[[Whole], list[Finding]], ...] = (
     swapped,
     duplicates,

@@ -54,6 +54,24 @@ def test_a_break_is_found_in_a_few_rows(evaluate: Evaluate, day: pd.DataFrame) -
     assert found["null_surge", "wind"].status is CheckStatus.CRITICAL
 
 
+def test_infinities_are_out_of_range(evaluate: Evaluate, day: pd.DataFrame) -> None:
+    found = bad(evaluate(day.assign(wind=np.inf)))["out_of_range", "wind"]
+    assert found.status is CheckStatus.CRITICAL
+    assert found.reason == "400 of 400 values are infinite, 0.0% in the reference"
+    some = day.wind.where(np.arange(len(day)) % 6 != 0, -np.inf)
+    assert bad(evaluate(day.assign(wind=some)))["out_of_range", "wind"].effect is not None
+    assert bad(evaluate(day.assign(wind=day.wind.where(day.index > 2, np.inf)))) == {}
+
+
+@pytest.mark.parametrize("lost", [None, np.nan])
+def test_predictions_that_are_no_more_are_a_broken_contract(
+    evaluate: Evaluate, day: pd.DataFrame, lost: float | None
+) -> None:
+    score = day.y_pred_proba.astype(object).where(day.index % 2 == 0, lost)
+    found = bad(evaluate(day.assign(y_pred_proba=score.astype(float))))
+    assert found["null_surge", "y_pred_proba"].status is CheckStatus.CRITICAL
+
+
 def test_a_few_nulls_more_are_a_warning(evaluate: Evaluate, day: pd.DataFrame) -> None:
     wind = day.wind.where(np.arange(len(day)) % 6 != 0)
     found = bad(evaluate(day.assign(wind=wind)))
@@ -79,6 +97,16 @@ def test_another_unit_is_named_but_a_hot_day_is_not(evaluate: Evaluate, day: pd.
     scattered = bad(evaluate(day.assign(distance=day.distance * 1000 * np.arange(400))))
     assert scattered["out_of_range", "distance"].status is CheckStatus.CRITICAL
     assert bad(evaluate(day.assign(distance=day.distance + 1500))) == {}
+
+
+def test_a_windy_day_is_no_other_unit_and_frost_is_possible(
+    evaluate: Evaluate, day: pd.DataFrame
+) -> None:
+    for factor in (1 / 3.785412, 1 / 2.54, 2.54, 3.6):
+        found = bad(evaluate(day.assign(distance=day.distance * factor)))
+        assert ("unit_change", "distance") not in found
+    frozen = bad(evaluate(day.assign(distance=-day.distance / 50)))
+    assert ("out_of_range", "distance") not in frozen
 
 
 def test_what_the_model_saw_in_training_is_within_range(day: pd.DataFrame) -> None:
@@ -132,7 +160,7 @@ def test_every_column_has_a_result_for_every_check_that_applies(
 ) -> None:
     results = evaluate(day).of(Family.DATA_CONTRACT)
     nulls = [r.measurement.column for r in results if r.check == "null_surge"]
-    assert nulls == ["distance", "wind", "rain", "gust", "carrier"]
+    assert nulls == ["distance", "wind", "rain", "gust", "carrier", "y_pred_proba"]
     assert [r.measurement.column for r in results if r.check == "unseen_category"] == ["carrier"]
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
+from monitor.sql import select
 from monitor.tables import Table, Tables
 from watchkeeper.errors import TableError
 
@@ -44,6 +45,14 @@ def test_it_opens_a_file_a_glob_a_folder_and_a_delta_table(tables: Tables, tmp_p
         assert table.rows == 3
         assert set(table.types) == {"x", "name"}
         assert sorted(row[0] or 0 for row in content(tables, table)) == [0, 1.0, 2.0]
+
+
+def test_a_file_whose_statistics_know_nothing_of_nan_has_it(tables: Tables, tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    pq.write_table(pa.table({"score": [0.2, float("nan"), 0.7, float("nan")]}), path)
+    table = tables.open(str(path))
+    counted = select(["isnan(score)", "count(*)"], table.source, "GROUP BY 1 ORDER BY 1")
+    assert tables.query(table, counted) == [(False, 2), (True, 2)]
 
 
 def test_partition_folders_are_columns(tables: Tables, tmp_path: Path) -> None:
