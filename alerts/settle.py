@@ -75,7 +75,8 @@ def settle(
         incident = desk.handle(incident, events.Breached(at=now, members=roll.lasting))
     if not roll.lasting:
         incident = desk.handle(incident, events.Cleared(at=now))
-    due = now >= incident.detected_at + policy.group_wait
+    # What was held back and is over but for its last windows is no news.
+    due = roll.firing and now >= incident.detected_at + policy.group_wait
     if incident.state is IncidentState.PENDING and due and not held_back:
         incident = shelter(desk, incident, most=policy.storm, now=now)
         if not is_sheltered(Incidents(desk.session), incident):
