@@ -22,6 +22,8 @@ from watchkeeper.schema import ColumnKind
 
 #: Share of later rows that tells a clock, which only runs on, from a date that can drift.
 _LATER = 0.9
+#: Serial numbers leave out at most so much of their stretch: it has so many numbers a row.
+_DENSE = 1.1
 #: Only columns with a smaller p-value are looked at for a changed unit or swapped values.
 _MOVED = 0.001
 #: Part of the rows with one value, beyond what it had before, that may be a feed that stood still.
@@ -130,9 +132,11 @@ def _runs_on(reading: ColumnReading) -> bool:
         return False
     whole = bool((values == np.round(values)).all())
     gap = max(now.minimum - before.maximum, before.minimum - now.maximum)
-    # The next serial number follows at once; a value in another unit does not.
-    near = gap <= before.maximum - before.minimum
-    return whole and near and len(np.unique(values)) == len(values)
+    # The next serial number follows soon; a value in another unit does not, unless both tables
+    # have every number of their stretch.
+    width = before.maximum - before.minimum
+    dense = [side.maximum - side.minimum <= _DENSE * side.finite for side in (before, now)]
+    return whole and (gap <= width or all(dense)) and len(np.unique(values)) == len(values)
 
 
 def _tested(judged: Sequence[_Judged], examiner: Examiner, *, alpha: float) -> list[_Judged]:
@@ -219,7 +223,11 @@ def _quality(
         if not _runs_on(one.reading):
             found += quality.of_column(one.reading, columns=len(judged))
     found = [one for one in found if not _stands_still(pair, one)]
-    found += _from_samples(judged)
+    from_samples = _from_samples(judged)
+    converted = {one.column for one in from_samples if one.check == "unit_change"}
+    # Values in another unit are out of range, too; that says nothing more.
+    found = [one for one in found if one.check != "out_of_range" or one.column not in converted]
+    found += from_samples
     clocks = [
         one.reading.column.name
         for one in judged

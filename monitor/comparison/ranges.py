@@ -46,6 +46,10 @@ def out_of_range(
     present = after.finite + infinite
     if not present or not before.finite:
         return None
+    if not was_infinite and infinite / present >= _OUTSIDE[0]:
+        status = CheckStatus.CRITICAL if infinite / present >= _OUTSIDE[1] else CheckStatus.WARNING
+        detail = f"{infinite / present:.1%} of the values are infinite; the reference has none"
+        return QualityFinding(column=name, check="out_of_range", status=status, detail=detail)
     share = _outside(sample, before) + (0 if was_infinite else infinite / present)
     outside = round(share * present)
     if share >= _OUTSIDE[0] and outside_range(before.finite, present, outside) <= alpha:

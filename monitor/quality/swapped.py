@@ -29,26 +29,30 @@ Floats = NDArray[np.float64]
 
 
 def swapped(whole: Whole) -> list[Finding]:
-    """Find pairs of numerical columns each of which has the distribution that the other had."""
+    """Find pairs of numerical columns each of which has the distribution that the other had.
+
+    Every column that can change places has a finding: what is back in its place is said to be.
+    """
+    reasons: dict[str, str] = {}
     moved = [pair for pair in whole.pairs if _has_moved(pair)]
-    findings = []
     for one, other in itertools.combinations(moved, 2):
         own = min(_gap(one, one), _gap(other, other))
         crossed = max(_gap(one, other), _gap(other, one))
         if crossed <= min(own / 2, _NEAR) and _resembles(one, other) and _resembles(other, one):
             name, second = one.current.name, other.current.name
-            reason = f"the values of {name!r} and {second!r} have changed places"
-            findings += [
-                found(
-                    "swapped",
-                    CheckStatus.CRITICAL,
-                    reason,
-                    rows=pair.current.values,
-                    column=pair.current.name,
-                )
-                for pair in (one, other)
-            ]
-    return findings
+            for each in (name, second):
+                reasons[each] = f"the values of {name!r} and {second!r} have changed places"
+    return [
+        found(
+            "swapped",
+            CheckStatus.CRITICAL if pair.current.name in reasons else CheckStatus.OK,
+            reasons.get(pair.current.name, "in its place"),
+            rows=pair.current.values,
+            column=pair.current.name,
+        )
+        for pair in whole.pairs
+        if _can_move(pair)
+    ]
 
 
 def whole_in_place_of_slice(
@@ -109,11 +113,13 @@ def _resembles(current: Pair, reference: Pair) -> bool:
 
 
 def _has_moved(pair: Pair) -> bool:
-    numerical = pair.current.kind is ColumnKind.NUMERICAL and len(pair.bins.edges) > 1
-    if pair.usual.slow:
-        return False
     enough = min(pair.current.values, pair.reference.values) >= _FEWEST
-    return numerical and enough and _gap(pair, pair) >= _FAR
+    return _can_move(pair) and enough and _gap(pair, pair) >= _FAR
+
+
+def _can_move(pair: Pair) -> bool:
+    numerical = pair.current.kind is ColumnKind.NUMERICAL and len(pair.bins.edges) > 1
+    return numerical and not pair.usual.slow
 
 
 def _gap(current: Pair, reference: Pair) -> float:
