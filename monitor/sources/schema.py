@@ -80,6 +80,7 @@ def read_schema(tables: Tables, table: Table, settings: ModelSettings) -> TableS
             if name in TAKEN:
                 problem = "is a name of the prediction log; rename the feature"
                 raise TableError(problem, table=table.name, place=f"column {name}")
+        _require_numbers(tables, table, kinds)
     else:
         kinds, left_out = _inferred(tables, table, settings)
     columns = tuple(Column(name=name, kind=kind) for name, kind in kinds.items())
@@ -102,15 +103,36 @@ def require_columns(table: Table, settings: ModelSettings, *, empty: bool = Fals
     TableError
         With the column that was probably meant.
     """
-    roles = [settings.timestamp, *settings.prediction.columns(), settings.label.column]
-    if settings.label.available_at is not None:
-        roles.append(settings.label.available_at)
-    for name in (*roles, *(settings.features or {}), *settings.segments):
-        if name not in table.types:
-            problem = f"no column {name!r}; {nearest(name, table.types)}"
+    roles = [
+        ("timestamp", settings.timestamp),
+        *(("prediction", name) for name in settings.prediction.columns()),
+        ("label.column", settings.label.column),
+        ("label.available_at", settings.label.available_at),
+        *(("features", name) for name in settings.features or {}),
+        *(("segments", name) for name in settings.segments),
+    ]
+    for role, name in roles:
+        if name is not None and name not in table.types:
+            said = f"`{role}` of model {settings.model}"
+            problem = f"no column {name!r}, named by {said}; {nearest(name, table.types)}"
             raise TableError(problem, table=table.name)
     if table.rows == 0 and not empty:
         raise TableError("the table holds no rows", table=table.name)
+
+
+def _require_numbers(tables: Tables, table: Table, kinds: Mapping[str, ColumnKind]) -> None:
+    """Refuse text that is said to be numbers where not one value can be read as one."""
+    said = [
+        name
+        for name, kind in kinds.items()
+        if kind is ColumnKind.NUMERICAL and family(table.types[name]) is Family.STRING
+    ]
+    for name in said:
+        values = f"count({identifier(name)}), count({number(name, table.types[name])})"
+        given, read = tables.query(table, select([values], table.source))[0]
+        if given and not read:
+            problem = f"`features` says numerical, but no value of {given:,} reads as a number"
+            raise TableError(problem, table=table.name, place=f"column {name}")
 
 
 def require_features(table: Table, schema: FeatureSchema) -> None:

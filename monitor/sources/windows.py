@@ -79,9 +79,14 @@ def whole_windows(windows: Sequence[PlannedWindow], tile: timedelta) -> list[Pla
 
 
 def split_reference(
-    windows: Sequence[PlannedWindow], settings: ModelSettings
+    windows: Sequence[PlannedWindow], settings: ModelSettings, *, asked: ModelSettings | None = None
 ) -> tuple[list[PlannedWindow], list[PlannedWindow]]:
     """Return the windows of the first fifth of the rows, and the others.
+
+    Parameters
+    ----------
+    asked
+        The settings as they were written, where these stand for others.
 
     Raises
     ------
@@ -89,9 +94,11 @@ def split_reference(
         There are too few windows for that.
     """
     if len(windows) < _MINIMUM_WINDOWS:
-        size = format_duration(settings.windows.size)
+        said = (asked or settings).windows
+        size = f"{said.rows:,} rows" if said.rows else format_duration(said.size)
+        many = f"{len(windows)} window{'' if len(windows) == 1 else 's'} of {size}"
         raise InputError(
-            f"{settings.model}: {len(windows)} windows of {size}; the first fifth of the log is "
+            f"{settings.model}: {many}; the first fifth of the log is "
             f"its reference, so expected at least {_MINIMUM_WINDOWS}, or --reference"
         )
     rows = [sum(tile.rows for tile in planned.tiles) for planned in windows]

@@ -105,7 +105,8 @@ def _prepare(tables: Tables, settings: ModelSettings, data: str, reference: str 
     counts = tile_counts(tables, table, settings)
     windows = whole_windows(plan_windows(counts, settings), settings.windows.tile)
     if reference is None:
-        first, windows = split_reference(windows, settings)
+        asked = None if counted is None else counted.asked
+        first, windows = split_reference(windows, settings, asked=asked)
         start, end = first[0].window.start, first[-1].window.end
         known = between(tables, table, settings, start=start, end=end)
     if not any(planned.tiles for planned in windows):

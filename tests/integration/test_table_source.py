@@ -307,7 +307,7 @@ def test_a_table_of_postgresql_is_watched_and_checked(
     config.write_text(text.replace("LATE", "lat"))
     assert run(["check", "--home", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "no column 'lat'; did you mean 'late'?" in said
+    assert "no column 'lat', named by `label.column` of model flights; did you mean 'late'?" in said
     assert "flights.yaml:4: source.table" in said
 
 

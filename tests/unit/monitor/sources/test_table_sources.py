@@ -18,8 +18,9 @@ from monitor.sources.counts import tile_counts, with_label_delay
 from monitor.sources.pieces import Piece, pieces_of_window
 from monitor.sources.rows import TableRows
 from monitor.sources.schema import read_schema
+from monitor.sources.windows import split_reference
 from monitor.tables import Tables
-from watchkeeper.errors import TableError
+from watchkeeper.errors import InputError, TableError
 from watchkeeper.model_settings import ModelSettings
 from watchkeeper.schema import ColumnKind
 
@@ -103,6 +104,30 @@ def test_features_are_every_other_column_with_its_own_kind(tables: Tables, tmp_p
         "weekend": ColumnKind.CATEGORICAL,
     }
     assert found.left_out.keys() == {"id", "landed_at"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"segments": ["carier"]}, "no column 'carier', named by `segments` of model"),
+        (
+            {"features": {"carrier": "numerical"}},
+            "column carrier: `features` says numerical, but no value of .* reads as a number",
+        ),
+    ],
+)
+def test_what_the_file_says_of_columns_must_be_so(
+    tables: Tables, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    table = tables.open(written(flights(), tmp_path))
+    with pytest.raises(TableError, match=said):
+        read_schema(tables, table, settings_of(**changes))
+
+
+def test_a_log_that_is_too_short_says_so_in_its_own_windows() -> None:
+    by_rows = settings_of(windows={"size": "9000 rows"})
+    with pytest.raises(InputError, match=r"0 windows of 9,000 rows; the first fifth"):
+        split_reference([], settings_of(), asked=by_rows)
 
 
 def test_a_table_counts_exactly_what_the_log_would_count(tables: Tables, tmp_path: Path) -> None:
