@@ -61,8 +61,11 @@ def multiclass(
     loss = np.empty(0)
     if scores is not None:
         table = np.asarray(scores, dtype=np.float64)
-        known = (truth < other) & ~np.isnan(table).any(axis=1)
-        loss = -np.log(np.clip(table[known, truth[known]], CLIP, 1.0))
+        scored = ~np.isnan(table).any(axis=1)
+        # A class that the model does not know has none of the chance.
+        chances = np.column_stack([table, np.zeros(len(table))])[scored]
+        given = chances[np.arange(len(chances)), truth[scored]]
+        loss = -np.log(np.clip(given, CLIP, 1.0))
     return Outcomes(
         task=Task.MULTICLASS,
         counts=np.concatenate(counts).astype(np.int64),

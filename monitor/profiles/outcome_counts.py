@@ -105,8 +105,14 @@ def _multiclass(rows: ibis.Table, layout: Layout) -> dict[str, Any]:
     # A column of nulls where there are no scores: a bare null could not be aggregated.
     given: Any = truth.nullif(truth).cast("float64")
     if SCORE in rows.columns:
-        chances = [(truth == name, rows[SCORE][i]) for i, name in enumerate(layout.classes)]
-        given = ibis.cases(*chances, else_=ibis.null("float64")).nullif(float("nan"))
+        # A class that the model gives no score to has none of the chance.
+        first = rows[SCORE][0].cast("float64").nullif(float("nan"))
+        none = (labelled & first.notnull()).ifelse(0.0, ibis.null("float64"))
+        chances = [
+            (truth == name, ibis.coalesce(rows[SCORE][i].cast("float64"), none))
+            for i, name in enumerate(layout.classes)
+        ]
+        given = ibis.cases(*chances, else_=none).nullif(float("nan"))
     loss = _logarithmic_loss(given)
     parts = {
         "truth": truth,

@@ -106,6 +106,13 @@ def test_regression_metrics_are_exact(name: str, peer: Callable[..., float]) -> 
     )
 
 
+def test_a_class_that_the_model_does_not_know_has_no_chance() -> None:
+    scores = np.array([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]])
+    found = multiclass(["rain", "hail"], ["sun", "sun"], CLASSES, scores)
+    expected = [-np.log(0.3), -np.log(np.finfo(float).eps)]
+    assert float(METRICS["log_loss"].value(found)) == pytest.approx(np.mean(expected))
+
+
 def test_multiclass_metrics_are_exact() -> None:
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 2, 3], 800)
