@@ -8,6 +8,8 @@ import uuid
 
 from monitor.model import CheckResult, Family
 
+#: Begins the scope of an incident about labels that do not come.
+LABELS = "labels:"
 _NAMESPACE = uuid.UUID("0d5d9f0e-6a58-4c39-9a1b-6d1c7c3f7a52")
 
 

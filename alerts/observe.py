@@ -21,7 +21,7 @@ from alerts.follow import (
     follow,
     renew,
 )
-from alerts.keys import incident_key
+from alerts.keys import LABELS, incident_key
 from alerts.model import (
     PRODUCTION,
     Incident,
@@ -210,6 +210,8 @@ class _Case:
         """Return what its trouble has in common with that of other columns and models."""
         if family not in OF_THE_SOURCE:
             return self.settings.model
+        if column == self.settings.label.column:
+            return f"{LABELS}{self.settings.model}"
         origin = self.settings.origin_of(column)
         if origin is not None:
             return f"source:{origin}"
@@ -235,7 +237,7 @@ class _Case:
             self.routing,
             self.settings,
             family=family,
-            source=scope.removeprefix("source:"),
+            source=scope.removeprefix("source:").removeprefix(LABELS),
             checks=[each.check for each in series],
             columns=[each.column for each in series if each.column is not None],
         )

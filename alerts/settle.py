@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from alerts import events
 from alerts.desk import Desk
+from alerts.keys import LABELS
 from alerts.model import Incident, IncidentState
 from alerts.policy import AlertPolicy
 from alerts.repository import Incidents, SeriesStore
@@ -45,7 +46,9 @@ def is_held_back(session: Session, incident: Incident, now: datetime) -> bool:
     if not families:
         return False
     others = Incidents(session).live_of(incident.model, families)
-    return any(other.state is not IncidentState.PENDING for other in others)
+    # Labels that do not come explain nothing of the features.
+    told = [other for other in others if other.state is not IncidentState.PENDING]
+    return any(not other.scope.startswith(LABELS) for other in told)
 
 
 def settle(

@@ -11,6 +11,7 @@ from monitor.drift_reference import DriftReference, fixed
 from monitor.early_labels import check_early_labels
 from monitor.estimate import check_estimate
 from monitor.estimation.trust import Checked
+from monitor.label_arrival import check_labels
 from monitor.model import CheckResult, EvaluatedWindow
 from monitor.performance.blocks import blocks_of
 from monitor.profiles.model import Profile
@@ -36,6 +37,7 @@ def evaluate_window(
     now: datetime,
     rows_before: Sequence[int] = (),
     rows_of_all: int | None = None,
+    labels_before: Sequence[tuple[int, int]] = (),
     drift_reference: DriftReference | None = None,
     estimates_before: Sequence[Checked] = (),
 ) -> EvaluatedWindow:
@@ -49,6 +51,8 @@ def evaluate_window(
         Rows of the closed windows before it, over all versions.
     rows_of_all
         Rows of this window over all versions; None when there is only this one.
+    labels_before
+        Rows and labels of the windows before it whose labels have had their time.
     drift_reference
         What columns are compared with; by default the whole fixed reference. Performance and the
         data contract are always held against the fixed one.
@@ -81,6 +85,15 @@ def evaluate_window(
             subject, profile, reference, settings.tolerance, estimates_before, mature=mature
         )
         results += check_early_labels(subject, profile)
+        results.append(
+            check_labels(
+                subject,
+                profile,
+                labels_before,
+                column=settings.label.column,
+                mature=mature,
+            )
+        )
         # Beside another version, or where the log begins, a window is not all of its time.
         whole = bool(rows_before) and rows_of_all in (None, profile.rows)
         results += check_quality(subject, profile, reference, tiles, whole=whole)

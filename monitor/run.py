@@ -217,6 +217,7 @@ class Monitor:
             version=version,
             now=now,
             rows_before=before if settings.windows.rows is None else (),
+            labels_before=Windows(session).labels_before(settings.model, window, VOLUME_WINDOWS),
             rows_of_all=profiles.rows_between(settings.model, window.start, window.end),
             drift_reference=self._drift_references.of(
                 session, settings, reference, version, window

@@ -181,6 +181,18 @@ class Windows:
         )
         return [int(rows) for rows in found.scalars()]
 
+    def labels_before(self, model: str, window: Window, limit: int) -> list[tuple[int, int]]:
+        """Return rows and labels of windows before one whose labels are mature, newest first."""
+        found = self._session.execute(
+            select(func.sum(WindowRow.rows), func.sum(WindowRow.labels))
+            .where(WindowRow.model == model, WindowRow.window_start < window.start)
+            .where(WindowRow.evaluated_at.is_not(None), WindowRow.labels_mature)
+            .group_by(WindowRow.window_start)
+            .order_by(WindowRow.window_start.desc())
+            .limit(limit)
+        )
+        return [(int(rows), int(labels)) for rows, labels in found]
+
     def open(self, model: str, version: int, window: Window) -> WindowRow:
         """Return the window's row, locked until the transaction ends; it is made if need be."""
         found = self._locked(model, version, window)

@@ -31,8 +31,9 @@ def facts(result: BacktestResult) -> list[str]:
     level = "unknown" if reference.level is None else words.number(reference.level)
     lines = [
         f"{plural(len(windows), 'window')} from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} "
-        f"UTC, {sum(w.rows for w in windows):,} rows, {sum(w.labels for w in windows):,} labels.",
-        f"Reference: {reference.rows:,} rows to {reference.end:%Y-%m-%d %H:%M} UTC, "
+        f"UTC, {plural(sum(w.rows for w in windows), 'row')}, "
+        f"{plural(sum(w.labels for w in windows), 'label')}.",
+        f"Reference: {plural(reference.rows, 'row')} to {reference.end:%Y-%m-%d %H:%M} UTC, "
         f"{words.metric_name(result.metric)} {level}. {beyond} of {len(judged)} windows with "
         "mature labels lie with their whole interval beyond tolerance.",
     ]
@@ -50,7 +51,7 @@ def budget_sentences(result: BacktestResult) -> list[str]:
     budget = result.budget
     lines = [
         f"{plural(budget.pages_sent, 'page')} sent, {budget.pages_allowed:g} allowed in "
-        f"{budget.days:g} days."
+        f"{plural(round(budget.days), 'day')}."
     ]
     statement = budget.more.get("statement")
     if isinstance(statement, str) and statement:

@@ -30,8 +30,10 @@ def write_page(html: str, target: Path) -> None:
     Raises
     ------
     TableError
-        The file cannot be written.
+        The file cannot be written, or is none.
     """
+    if str(target) == "-":
+        raise TableError("expected the name of a file for the page", table="--html")
     try:
         target.write_text(html, encoding="utf-8")
     except OSError as exc:

@@ -138,7 +138,8 @@ class Prediction(Section):
         for name in ("score", "label", "scores", "value"):
             given = getattr(self, name) is not None
             if given and name not in allowed:
-                yield (name,), f"a {task} model has no such column; it has {sorted(allowed)}"
+                known = " and ".join(f"`{each}`" for each in sorted(allowed))
+                yield (name,), f"a {task} model has no such column; it has {known}"
             if not given and name == needed:
                 yield (), f"a {task} model needs `{name}`"
 

@@ -94,7 +94,8 @@ def run(arguments: Sequence[str]) -> int:
     except WatchkeeperError as error:
         _say(str(error))
     except TyperException as error:
-        _say(error.format_message() if hasattr(error, "format_message") else str(error))
+        said = error.format_message() if hasattr(error, "format_message") else str(error)
+        _say(said.replace("Value error, ", ""))
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     except Exception as error:

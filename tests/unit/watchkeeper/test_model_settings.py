@@ -123,7 +123,7 @@ def test_every_error_of_a_file_is_reported_in_order_of_its_lines(tmp_path: Path)
         ("1d", "1d, tile: 7h", "7: windows.tile: 7h does not divide a window of 1d; use 1h"),
         ("drop", "rise", "8: tolerance.rise: roc_auc is better when higher; give `drop` instead"),
         ("roc_auc", "auc", "8: tolerance.metric: no metric 'auc' for a binary model"),
-        ("score: p", "value: p", "5: prediction.value: a binary model has no such column"),
+        ("score: p", "value: p", "a binary model has no such column; it has `label` and `score`"),
         ("score: p", "label: p", "5: prediction: a binary model needs `score`"),
         ("name: Ada", "name: Ada, slack: ada", "3: owner.slack: expected the ID of a user"),
         ("0.02", "2 %%", "8: tolerance.drop: expected a number above 0 or a share such as 15%"),

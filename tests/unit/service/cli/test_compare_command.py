@@ -89,8 +89,24 @@ def test_the_page_stands_alone_and_escapes_names(tables: tuple[str, str], tmp_pa
     assert text.count("<svg") == 3
 
 
-def test_a_place_that_cannot_be_written_is_named(tables: tuple[str, str], tmp_path: Path) -> None:
-    assert run(["compare", *tables, "--html", str(tmp_path / "none" / "page.html")]) == 1
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--html", "none/page.html"], "none/page.html: cannot be written: No such file or direct"),
+        (["--html", "-"], "--html: expected the name of a file for the page"),
+        (["--fail-on", "foo"], "Invalid value for '--fail-on': 'foo' is not one of 'warning', "),
+    ],
+)
+def test_a_place_that_cannot_be_written_and_a_strange_option_are_named(
+    tables: tuple[str, str],
+    options: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(Path(tables[0]).parent)
+    assert run(["compare", *tables, *options]) == 1
+    assert capsys.readouterr().err.startswith(f"watchkeeper: {said}")
 
 
 @pytest.mark.skipif(
