@@ -22,10 +22,12 @@ _ROOM, _ROOM_WITH_DECIMALS = 0.25, 1.0
 _SPREAD, _SPREAD_WITH_DECIMALS = 1.5, 3.0
 #: Of the way from the usual level, what undoing the conversion may leave.
 _LEFT = 0.5
-#: An offset of so many widths of the range is no weather.
-_OFFSET = 3.0
+#: An offset of so many widths of the range is no weather, nor is one that leads so far beyond it.
+_OFFSET, _BEYOND = 3.0, 0.5
 #: Parts of the smallest and largest values of tiles that are decimal numbers again, and were not.
 _AGAIN, _NOT_BEFORE = 0.95, 0.5
+#: A factor up to this may leave no more than this misfit.
+_SMALL, _WELL = 10.0, 2.0
 #: Misfits that differ by no more are alike.
 _ALIKE = 0.15
 
@@ -124,7 +126,9 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
         return None
     undone = float(conversion.undo(np.array([mean]))[0])
     if not again:
-        if conversion.is_near_one and abs(conversion.offset) < _OFFSET * width:
+        beyond = bool(conversion.offset) and max(mean - high, low - mean) > _BEYOND * width
+        far = beyond or abs(conversion.offset) >= _OFFSET * width
+        if conversion.is_near_one and not far:
             return None
         at_least, at_most = _means(pair)
         if not at_least <= undone <= at_most:
@@ -140,7 +144,10 @@ def _misfit(pair: Pair, conversion: Conversion, shown: Values, *, odd: bool) -> 
     room = _SPREAD_WITH_DECIMALS if again else _SPREAD
     if not least / room <= within <= most * room:
         return None
-    return stretch + abs(undone - reference.mean) / usual
+    misfit = stretch + abs(undone - reference.mean) / usual
+    # What so small a factor explains, it must explain well.
+    small = 1 / _SMALL <= abs(conversion.factor) <= _SMALL
+    return None if small and not again and misfit > _WELL else misfit
 
 
 def _is_even_again(conversion: Conversion, shown: Values, pair: Pair) -> bool:

@@ -17,6 +17,8 @@ from watchkeeper.window import Window
 
 from .conftest import SETTINGS, START, Evaluate, arguments, flights
 
+LABEL = SETTINGS.label.column
+
 
 def bad(evaluated: EvaluatedWindow) -> dict[tuple[str, str | None], CheckResult]:
     return {
@@ -160,7 +162,7 @@ def test_every_column_has_a_result_for_every_check_that_applies(
 ) -> None:
     results = evaluate(day).of(Family.DATA_CONTRACT)
     nulls = [r.measurement.column for r in results if r.check == "null_surge"]
-    assert nulls == ["distance", "wind", "rain", "gust", "carrier", "y_pred_proba"]
+    assert nulls == [LABEL, "distance", "wind", "rain", "gust", "carrier", "y_pred_proba"]
     assert [r.measurement.column for r in results if r.check == "unseen_category"] == ["carrier"]
 
 
