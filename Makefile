@@ -1,7 +1,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
-WORKERS ?= 2
+# One more than the cores of a small machine: tests wait for servers and clocks a good deal.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-engines lint docs bench calibrate chaos clean

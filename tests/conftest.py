@@ -28,7 +28,7 @@ from watchkeeper.migrations import upgrade
 
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
 ROOT = Path(__file__).parents[1]
-#: Bytes that two servers may need at once, with their logs.
+#: Bytes that three servers may need at once, with their logs.
 _ROOM = 3 * 10**9
 
 # A law does not break because the machine is busy; what differs on CI stays as it is there.
