@@ -14,7 +14,7 @@ from monitor.detection.behind import Said, Track, advance, behind_fleet
 from monitor.fleet_store import FleetStates
 from monitor.model import BEHIND_FLEET, CheckResult, CheckStatus, EvaluatedWindow, Family, Threshold
 from monitor.subject import Subject
-from watchkeeper.fleets import windows_of
+from watchkeeper.fleets import watched_with
 from watchkeeper.metric_function import title_of
 from watchkeeper.model_settings import ModelSettings
 
@@ -99,7 +99,7 @@ def check_behind_fleet(
     session: Session, evaluated: EvaluatedWindow, settings: ModelSettings, reference_id: int | None
 ) -> CheckResult | None:
     """Return what a window says of a model beside its fleet; None where there is nothing to say."""
-    fleet = windows_of(settings) if settings.alarm_budget.streams else None
+    fleet = watched_with(settings)
     if fleet is None or not evaluated.rows:
         return None
     said = FleetStates(session).behind(fleet, settings.model, evaluated.window.start)

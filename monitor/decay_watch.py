@@ -22,7 +22,7 @@ from monitor.performance.outcomes import Outcomes
 from monitor.reference import Reference
 from monitor.row_windows import lasting
 from monitor.subject import Subject
-from watchkeeper.fleets import windows_of
+from watchkeeper.fleets import watched_with
 from watchkeeper.metric_function import title_of
 from watchkeeper.model_settings import ModelSettings
 
@@ -45,7 +45,7 @@ class DecayWatch:
     @property
     def fleet(self) -> str | None:
         """Key of the fleet that the model is watched with; None where it is watched alone."""
-        return windows_of(self.settings) if self.settings.alarm_budget.streams else None
+        return watched_with(self.settings)
 
     def take_in(
         self, evaluated: EvaluatedWindow, outcomes: Collection[Outcomes]

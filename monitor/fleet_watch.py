@@ -93,7 +93,8 @@ class FleetWatch:
             clear_windows=max(each.alerts.clear_windows for each in self._settings),
         )
         row.tracks, behind = compare(
-            row.tracks or {},
+            # A model that is watched no more is forgotten.
+            {name: each for name, each in (row.tracks or {}).items() if name in self._fleet.models},
             {name: (version, harms[name]) for name, (version, _) in spent.items()},
             self._settings[0],
             run=max(fleet_run_of(each) for each in self._settings),

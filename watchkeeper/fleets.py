@@ -40,6 +40,11 @@ def windows_of(settings: ModelSettings) -> str | None:
     return None if windows.rows is not None else f"{windows.size}|{windows.timezone.key}"
 
 
+def watched_with(settings: ModelSettings) -> str | None:
+    """Return the key of the fleet that a model is watched with; None where it is watched alone."""
+    return windows_of(settings) if settings.alarm_budget.streams else None
+
+
 def fleets_of(models: Mapping[str, ModelSettings]) -> list[Fleet]:
     """Return the groups of models that are watched together, in order of their keys.
 

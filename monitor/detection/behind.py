@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from monitor.statistics.multiple_testing import benjamini_hochberg
+from watchkeeper.fleets import LEAST
 
 Floats = NDArray[np.float64]
 
-#: With fewer models the middle one is no common movement, and nothing is taken off.
-LEAST = 8
 #: Windows that are tested together, each number of them by itself; a change must last two.
 SPANS = (2, 3, 5, 8)
 #: How alike a model's neighbouring units are counts as one past against so many of the fleet.

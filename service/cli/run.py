@@ -95,6 +95,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error))
     except TyperException as error:
         said = error.format_message() if hasattr(error, "format_message") else str(error)
+        # The name of an exception says nothing to who has mistyped an option.
         _say(said.replace("Value error, ", ""))
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
