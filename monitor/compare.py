@@ -24,6 +24,8 @@ from watchkeeper.schema import ColumnKind
 _LATER = 0.9
 #: Serial numbers leave out at most so much of their stretch: it has so many numbers a row.
 _DENSE = 1.1
+#: What values in another unit show as well; it says nothing more.
+_OF_A_UNIT = frozenset({"out_of_range", "precision_loss"})
 #: Only columns with a smaller p-value are looked at for a changed unit or swapped values.
 _MOVED = 0.001
 #: Part of the rows with one value, beyond what it had before, that may be a feed that stood still.
@@ -223,11 +225,9 @@ def _quality(
         if not _runs_on(one.reading):
             found += quality.of_column(one.reading, columns=len(judged))
     found = [one for one in found if not _stands_still(pair, one)]
-    from_samples = _from_samples(judged)
-    converted = {one.column for one in from_samples if one.check == "unit_change"}
-    # Values in another unit are out of range, too; that says nothing more.
-    found = [one for one in found if one.check != "out_of_range" or one.column not in converted]
-    found += from_samples
+    found += _from_samples(judged)
+    converted = {one.column for one in found if one.check == "unit_change"}
+    found = [one for one in found if not (one.check in _OF_A_UNIT and one.column in converted)]
     clocks = [
         one.reading.column.name
         for one in judged

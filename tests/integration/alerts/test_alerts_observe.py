@@ -96,6 +96,31 @@ def test_a_broken_source_keeps_the_drift_that_it_causes_quiet(flights: Any) -> N
     assert flights.incident(Family.INPUT_DRIFT).state is S.DISCARDED
 
 
+def test_a_drift_that_was_explained_is_not_told_once_it_is_over(flights: Any) -> None:
+    drifted = dict.fromkeys(WEATHER, 9.0)
+    for number in range(3):
+        flights.day(number, broken=WEATHER, drifted=drifted)
+    for number in (3, 4):
+        flights.day(number, drifted=drifted)
+    # The source is well for long enough; the drift has its first two clear windows of three.
+    for number in (5, 6):
+        flights.day(number)
+        assert flights.incident(Family.DATA_CONTRACT).state is S.RESOLVED
+        assert flights.incident(Family.INPUT_DRIFT).state is S.PENDING
+    flights.day(7)
+    assert flights.incident(Family.INPUT_DRIFT).state is S.DISCARDED
+
+
+def test_labels_that_stop_explain_no_drift(flights: Any) -> None:
+    labels = flights.settings.label.column
+    flights.columns = (*flights.columns, labels)
+    for number in range(3):
+        flights.day(number, broken=[labels], drifted=dict.fromkeys(WEATHER, 9.0))
+    assert flights.incident(Family.DATA_CONTRACT).scope == "labels:flights"
+    assert flights.incident(Family.DATA_CONTRACT).standing.severity is Severity.TICKET
+    assert flights.incident(Family.INPUT_DRIFT).state is S.OPEN
+
+
 def test_it_resolves_in_place_after_three_clear_windows_and_the_hold(flights: Any) -> None:
     for number in range(2):
         flights.day(number, loss=2.0)

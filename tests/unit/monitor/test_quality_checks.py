@@ -82,14 +82,18 @@ def tiles_of(table: pa.Table, known: Reference) -> dict[datetime, Profile]:
         return profile_rows(connection, connection.arrow(table), known.bins, timedelta(hours=1))
 
 
-def findings(table: pa.Table, known: Reference) -> dict[tuple[str, str | None], CheckResult]:
+def said_of(table: pa.Table, known: Reference) -> list[CheckResult]:
     tiles = tiles_of(table, known)
     window = Window(start=START, end=START + timedelta(days=1))
     subject = Subject(model="m", version=1, window=window, now=window.end)
     profile = Profile.merge(tiles.values(), known.bins.layout)
+    return check_quality(subject, profile, known, tiles)
+
+
+def findings(table: pa.Table, known: Reference) -> dict[tuple[str, str | None], CheckResult]:
     return {
         (result.check, result.measurement.column): result
-        for result in check_quality(subject, profile, known, tiles)
+        for result in said_of(table, known)
         if result.status in {CheckStatus.WARNING, CheckStatus.CRITICAL}
     }
 
@@ -187,7 +191,9 @@ def test_a_feed_that_stands_still_is_stale_whole_or_in_part(
 
 def test_copies_are_found_against_the_habit(known: Reference, day: pd.DataFrame) -> None:
     again = pd.concat([day, day.sample(frac=0.4, random_state=0)]).sort_values("timestamp")
-    assert set(found(again.reset_index(drop=True), known)) == {("duplicates", None)}
+    copies = found(again.reset_index(drop=True), known)
+    assert set(copies) == {("duplicates", None)}
+    assert copies["duplicates", None].status is CheckStatus.CRITICAL
 
 
 def test_hours_that_always_had_rows_are_missed(known: Reference, day: pd.DataFrame) -> None:
@@ -223,6 +229,13 @@ def test_columns_that_changed_places_are_named_together(
     assert ("swapped", "pressure") in swapped
     assert "'pressure' and 'price'" in swapped["swapped", "pressure"].reason
     assert {check for check, _ in swapped} == {"swapped"}
+
+
+def test_what_is_in_its_place_is_said_to_be(known: Reference, day: pd.DataFrame) -> None:
+    # Without a word the incident of columns that were swapped would never end.
+    usual = [each for each in said_of(table_of(day), known) if each.check == "swapped"]
+    assert {each.status for each in usual} == {CheckStatus.OK}
+    assert {"pressure", "price"} <= {each.measurement.column for each in usual}
 
 
 def test_text_instead_of_numbers_is_a_change_of_type(known: Reference, day: pd.DataFrame) -> None:

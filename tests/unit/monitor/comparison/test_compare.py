@@ -235,6 +235,38 @@ def test_columns_that_went_and_came_are_named(tmp_path: Path) -> None:
     assert result.status is CheckStatus.CRITICAL
 
 
+def test_serial_numbers_may_leave_a_gap(tmp_path: Path) -> None:
+    before, now = frame(0), frame(1)
+    before["order"] = np.arange(len(before))
+    now["order"] = np.arange(len(now)) + 20 * len(before)
+    result = run(tmp_path, before, now)
+    assert column(result, "order").p_value is None
+    assert checks(result) == set()
+    now["order"] *= 1000
+    assert ("order", "out_of_range") in checks(run(tmp_path, before, now))
+
+
+def test_values_in_another_unit_are_not_called_out_of_range_too(tmp_path: Path) -> None:
+    current = frame(1)
+    current["price"] *= 100
+    assert checks(run(tmp_path, frame(0), current)) == {("price", "unit_change")}
+
+
+def test_a_season_and_what_is_divided_to_nothing_are_no_units(tmp_path: Path) -> None:
+    generator = np.random.default_rng(8)
+    wind = generator.lognormal(size=4_000)
+    before = pd.DataFrame({"wind": wind, "flag": (np.arange(4_000) == 7).astype(float)})
+    for factor in (2.0, 3.0, 3.5, 4.0):
+        now = pd.DataFrame(
+            {
+                "wind": factor * generator.lognormal(size=4_000),
+                "flag": generator.normal(50, 1, 4_000),
+            }
+        )
+        found = checks(run(tmp_path, before, now))
+        assert not {check for _, check in found} & {"unit_change"}
+
+
 def test_time_and_serial_numbers_only_run_on(tmp_path: Path) -> None:
     reference, current = frame(0), frame(1)
     reference["when"] = pd.date_range("2024-01-01", periods=ROWS, freq="min", tz="UTC")
