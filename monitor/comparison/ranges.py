@@ -46,14 +46,14 @@ def out_of_range(
     present = after.finite + infinite
     if not present or not before.finite:
         return None
-    if not was_infinite and infinite / present >= _OUTSIDE[0]:
-        status = CheckStatus.CRITICAL if infinite / present >= _OUTSIDE[1] else CheckStatus.WARNING
-        detail = f"{infinite / present:.1%} of the values are infinite; the reference has none"
-        return QualityFinding(column=name, check="out_of_range", status=status, detail=detail)
-    share = _outside(sample, before) + (0 if was_infinite else infinite / present)
+    beyond = 0.0 if was_infinite else infinite / present
+    share = _outside(sample, before) + beyond
     outside = round(share * present)
     if share >= _OUTSIDE[0] and outside_range(before.finite, present, outside) <= alpha:
         status = CheckStatus.CRITICAL if share >= _OUTSIDE[1] else CheckStatus.WARNING
+        if beyond > share / 2:
+            detail = f"{beyond:.1%} of the values are infinite; the reference has none"
+            return QualityFinding(column=name, check="out_of_range", status=status, detail=detail)
     elif _has_impossible(before, after) and not _has_heavy_tail(samples[0], before):
         status, share = CheckStatus.WARNING, (after.under + after.over) / present
     else:

@@ -104,7 +104,7 @@ def test_nan_counts_as_missing_and_infinities_are_out_of_range(tmp_path: Path) -
     values[:1_000] = math.inf
     table = pa.table({"length": pa.array(values, from_pandas=False)})
     result = run(tmp_path, reference[["length"]], table)
-    assert ("length", "out_of_range") in checks(result)
+    assert detail(result, "length", "out_of_range").endswith("are infinite; the reference has none")
     values[:1_000] = math.nan
     result = run(tmp_path, reference[["length"]], pa.table({"length": pa.array(values)}))
     assert ("length", "null_surge") in checks(result)
