@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from alerts.model import IncidentState, Severity
+from monitor.model import CheckStatus, Family
 
 
 def test_an_alarm_pages_at_once_and_speaks_of_the_metric(flights: Any) -> None:
@@ -15,6 +17,23 @@ def test_an_alarm_pages_at_once_and_speaks_of_the_metric(flights: Any) -> None:
     assert incident.summary == "ROC AUC 0.710, below the limit 0.730"
     (root,) = flights.deliveries()
     assert (root.kind, root.priority) == ("root", 0)
+
+
+def test_an_alarm_of_windows_too_small_to_judge_speaks_of_its_evidence(flights: Any) -> None:
+    small = flights.window(0, loss=None, alarm=True)
+    (alarm,) = small.of(Family.PERFORMANCE)
+    # An estimate is within the limit, and is not what a person is woken for.
+    estimate = replace(
+        alarm,
+        check="estimate",
+        status=CheckStatus.OK,
+        effect=0.4,
+        measurement=replace(alarm.measurement, metric="roc_auc_estimated"),
+    )
+    flights.see(replace(small, results=(estimate, *small.results)))
+
+    assert flights.incident().severity is Severity.PAGE
+    assert flights.incident().summary == "evidence 0.650, below the limit 0.730"
 
 
 def test_an_alarm_raises_the_ticket_that_is_open(flights: Any) -> None:
